@@ -1,0 +1,182 @@
+"""The value types that the core computes with.
+
+Text for people never stands here: a `Refusal` carries the keys of a sentence, the locale writes it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+BEARING_DEFECTS = ("bpfo", "bpfi", "bsf", "ftf")
+"""The four defect frequencies of a rolling bearing, in the order of every array of defect orders."""
+
+
+class State(StrEnum):
+    """What a machine is said to be in: the one map of the whole house (colour, shape and letter follow it)."""
+
+    NORMAL = "normal"
+    WATCH = "watch"
+    ALERT = "alert"
+    DANGER = "danger"
+    STOPPED = "stopped"
+    TRANSIENT = "transient"
+    LEARNING = "learning"
+    UNKNOWN = "unknown"
+    UNCONFIGURED = "unconfigured"
+
+
+class Quantity(StrEnum):
+    """What a channel measures, with the units that a plant may state for it."""
+
+    ACCELERATION = "acceleration"
+    TEMPERATURE = "temperature"
+    SPEED = "speed"
+    LOAD = "load"
+
+
+UNITS: dict[Quantity, tuple[str, ...]] = {
+    Quantity.ACCELERATION: ("m/s²", "g", "unknown"),
+    Quantity.TEMPERATURE: ("°C",),
+    Quantity.SPEED: ("r/min",),
+    Quantity.LOAD: ("%",),
+}
+"""Units a channel may have. "unknown" is a recording whose unit nobody wrote down: it gets no zone."""
+
+STANDARD_GRAVITY_M_S2 = 9.80665  # CGPM 1901, exact
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A first-class answer: the judgement that can't be given, why, and what would make it possible.
+
+    `reason` and `remedy` are keys of the locale (`refusal.<reason>`, `remedy.<remedy>`).
+    """
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bearing:
+    """A rolling bearing by its defect orders, in multiples of the speed of its shaft.
+
+    Orders that a maker published are stored as they are; `from_geometry` computes them
+    (DOMAIN F11; Randall & Antoni, MSSP 25 (2011) 485-520, eq. 1-4).
+    """
+
+    designation: str
+    bpfo: float
+    bpfi: float
+    bsf: float
+    ftf: float
+    source: str
+    estimated: bool = False
+
+    @property
+    def orders(self) -> tuple[float, float, float, float]:
+        """Defect orders in the order of `BEARING_DEFECTS`."""
+        return (self.bpfo, self.bpfi, self.bsf, self.ftf)
+
+    @classmethod
+    def from_geometry(
+        cls,
+        designation: str,
+        *,
+        rolling_elements: int,
+        element_diameter_mm: float,
+        pitch_diameter_mm: float,
+        contact_angle_deg: float = 0.0,
+        outer_ring_turns: bool = False,
+        source: str = "geometry",
+        estimated: bool = False,
+    ) -> Bearing:
+        """Defect orders from geometry. With a turning outer ring only the cage order changes, to (1+r)/2.
+
+        Raises ValueError when a length is not positive or the elements do not fit on the pitch circle.
+        """
+        if rolling_elements < 3 or element_diameter_mm <= 0 or pitch_diameter_mm <= element_diameter_mm:
+            raise ValueError(
+                f"bearing {designation}: needs at least 3 rolling elements and 0 < element diameter < pitch "
+                f"diameter, got {rolling_elements}, {element_diameter_mm} mm, {pitch_diameter_mm} mm"
+            )
+        r = element_diameter_mm / pitch_diameter_mm * math.cos(math.radians(contact_angle_deg))
+        return cls(
+            designation=designation,
+            bpfo=rolling_elements / 2 * (1 - r),
+            bpfi=rolling_elements / 2 * (1 + r),
+            bsf=pitch_diameter_mm / (2 * element_diameter_mm) * (1 - r * r),
+            ftf=(1 + r) / 2 if outer_ring_turns else (1 - r) / 2,
+            source=source,
+            estimated=estimated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Gear:
+    """One gear pair: teeth of the driving and the driven wheel, order of the driving shaft."""
+
+    name: str
+    driving_teeth: int
+    driven_teeth: int
+    shaft_order: float = 1.0
+
+    @property
+    def mesh_order(self) -> float:
+        """Gear mesh order in multiples of the machine's speed."""
+        return self.driving_teeth * self.shaft_order
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSpec:
+    """One measured quantity of a point. `fs_hz` and `n_samples` are None for slow readings."""
+
+    id: str
+    quantity: Quantity
+    unit: str
+    direction: str = ""  # "H", "V", "A" or "" where a direction has no meaning
+    fs_hz: float | None = None
+    n_samples: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PointSpec:
+    """A place of measurement: usually a bearing housing (*palier*), with the channels mounted there.
+
+    `limits` names a row of models/limits, or is None where no standard applies.
+    `shaft_order` is the speed of the point's shaft divided by the speed of the machine.
+    """
+
+    id: str
+    channels: tuple[ChannelSpec, ...]
+    name: str = ""
+    bearing: Bearing | None = None
+    shaft_order: float = 1.0
+    mounting: str = "stud"
+    limits: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSpec:
+    """A machine as it is judged.
+
+    `speed_rpm` is its fixed or nominal speed, None when unknown; `speed_source` says where the speed of a
+    block comes from: "fixed", "frame" (the gateway sends it with the block), "reading" (the channel
+    `speed_channel`, "POINT/CHANNEL") or "unknown".
+    """
+
+    id: str
+    points: tuple[PointSpec, ...]
+    name: str = ""
+    kind: str = "machine"
+    criticality: str = "B"
+    power_kw: float | None = None
+    speed_rpm: float | None = None
+    speed_source: str = "unknown"
+    speed_channel: str | None = None
+    gears: tuple[Gear, ...] = ()
+
+    def point(self, point_id: str) -> PointSpec | None:
+        """The point of that id, or None."""
+        return next((p for p in self.points if p.id == point_id), None)
