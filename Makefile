@@ -1,0 +1,65 @@
+# The front door. `make help` lists what there is; CI calls the same targets.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# The machine's certificates, as pip and apt use them: plants have proxies with a root of their own.
+UV     := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 .tools/uv
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet
+COMPILE = $(UV) pip compile pyproject.toml $(LOCKED)
+JOBS   ?= 2
+
+.PHONY: help demo test shell check format services lock proto vendor clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.ready ## the whole platform on this machine, no Docker: Ctrl-C stops it all
+	@PYTHONSAFEPATH=1 $(BIN)/palier demo $(DEMO)
+
+test: $(VENV)/.ready ## the tests; those that need a server say how to get it
+	@$(BIN)/pytest -n $(JOBS) $(TESTS)
+
+shell: $(VENV)/.ready ## a shell with `palier` on its PATH
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONSAFEPATH=1 $${SHELL:-sh}
+
+check: $(VENV)/.ready ## lint, format, types, and the rule of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.ready ## write the code as ruff would
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+services: ## mosquitto, InfluxDB and Chromium for the tests, from Debian's packages
+	@sh deploy/services.sh
+
+lock: .tools/uv ## make the hashed lock files anew
+	@$(COMPILE) -o requirements/core.txt
+	@$(COMPILE) --extra web -o requirements/server.txt
+	@$(COMPILE) --extra all --group dev -o requirements/dev.txt
+	@echo uv | $(UV) pip compile - $(LOCKED) -o requirements/uv.txt
+
+proto: $(VENV)/.ready ## write palier/wire/sparkplug_pb2.py from sparkplug.proto
+	@$(UV) run --no-project --with 'grpcio-tools>=1.71,<1.72' \
+	  python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. palier/wire/sparkplug.proto
+
+vendor: ## fetch uPlot's two files from npm and check them against their hashes
+	@sh dashboards/console/static/vendor/fetch.sh
+
+clean: ## remove what make has made
+	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+
+# The environment is ready when it holds exactly what the lock says, and Palier itself, editable.
+$(VENV)/.ready: requirements/dev.txt pyproject.toml | .tools/uv
+	@$(UV) venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# uv, in the checkout: through venv, else through pip --target (Debian refuses a plain pip install).
+.tools/uv: requirements/uv.txt
+	@PYTHON="$(PYTHON)" sh deploy/bootstrap.sh
