@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 BEARING_DEFECTS = ("bpfo", "bpfi", "bsf", "ftf")
-"""The four defect frequencies of a rolling bearing, in the order of every array of defect orders."""
+"""The four defect frequencies of a rolling bearing, in the order of every array of orders."""
 
 
 class State(StrEnum):
-    """What a machine is said to be in: the one map of the whole house (colour, shape and letter follow it)."""
+    """What a machine is said to be in; colour, shape and letter follow it everywhere."""
 
     NORMAL = "normal"
     WATCH = "watch"
@@ -46,6 +46,9 @@ UNITS: dict[Quantity, tuple[str, ...]] = {
 
 STANDARD_GRAVITY_M_S2 = 9.80665  # CGPM 1901, exact
 
+M_S2_PER_UNIT: dict[str, float] = {"m/s²": 1.0, "g": STANDARD_GRAVITY_M_S2}
+"""Factor to m/s² of each unit of acceleration; a unit that is not here gives no level."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -63,7 +66,7 @@ class Bearing:
     """A rolling bearing by its defect orders, in multiples of the speed of its shaft.
 
     Orders that a maker published are stored as they are; `from_geometry` computes them
-    (DOMAIN F11; Randall & Antoni, MSSP 25 (2011) 485-520, eq. 1-4).
+    (Randall & Antoni, MSSP 25 (2011) 485-520, eq. 1-4).
     """
 
     designation: str
@@ -94,12 +97,18 @@ class Bearing:
     ) -> Bearing:
         """Defect orders from geometry. With a turning outer ring only the cage order changes, to (1+r)/2.
 
-        Raises ValueError when a length is not positive or the elements do not fit on the pitch circle.
+        Raises ValueError when a length is not positive, the elements do not fit on the pitch circle, or the
+        contact angle is not below a right one.
         """
         if rolling_elements < 3 or element_diameter_mm <= 0 or pitch_diameter_mm <= element_diameter_mm:
             raise ValueError(
                 f"bearing {designation}: needs at least 3 rolling elements and 0 < element diameter < pitch "
                 f"diameter, got {rolling_elements}, {element_diameter_mm} mm, {pitch_diameter_mm} mm"
+            )
+        if not 0 <= contact_angle_deg < 90:
+            raise ValueError(
+                f"bearing {designation}: the contact angle must be 0 or more and below 90 degrees, got "
+                f"{contact_angle_deg:g}"
             )
         r = element_diameter_mm / pitch_diameter_mm * math.cos(math.radians(contact_angle_deg))
         return cls(
@@ -161,9 +170,9 @@ class PointSpec:
 class MachineSpec:
     """A machine as it is judged.
 
-    `speed_rpm` is its fixed or nominal speed, None when unknown; `speed_source` says where the speed of a
-    block comes from: "fixed", "frame" (the gateway sends it with the block), "reading" (the channel
-    `speed_channel`, "POINT/CHANNEL") or "unknown".
+    `speed_rpm` is its fixed or nominal speed, None when unknown. A speed that the gateway measured with a
+    block is that block's; `speed_source` says where it comes from otherwise: "fixed" (`speed_rpm`), "reading"
+    (the channel `speed_channel`, "POINT/CHANNEL"), "frame" (from nowhere else) or "unknown".
     """
 
     id: str

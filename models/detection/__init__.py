@@ -1,0 +1,1 @@
+"""State detection: from features and limits to a state."""
