@@ -1,0 +1,1 @@
+"""What travels between gateways and host: Sparkplug B 3.0, and Palier's own vocabulary over it."""
