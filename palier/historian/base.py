@@ -120,7 +120,7 @@ class Historian(Protocol):
         end_ns: int,
         buckets: int,
     ) -> Table:
-        """At most `buckets` rows (columns "mean", "min", "max", time = start of the bucket); empty buckets are left out."""
+        """At most `buckets` rows: "mean", "min", "max" at the start of each bucket that is not empty."""
         ...
 
     def sites(self) -> tuple[str, ...]:

@@ -1,0 +1,227 @@
+"""How the records are written: the tables, and the statements of one commit.
+
+Each function works inside a transaction that `records.py` began.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Final
+
+from palier import ranges
+from palier.frames import FrameId
+from palier.ranges import Range, Ranges
+
+from .database import FileKind
+from .rows import LedgerReceipt, QuarantineRow, RecordsBatch, StateRow, Transition, Verdict, WaveformRow
+from .waveforms import WaveformRef
+
+MAX_QUARANTINE_ROWS: Final = 10_000
+"""Far more than a person reads; a flood of bad messages must not fill the disk."""
+
+MAX_QUARANTINE_BYTES: Final = 64 * 1024 * 1024
+"""The same, in bytes of payload: sixteen frames of the largest size, or thousands of the usual."""
+
+_TABLES: Final = (
+    """CREATE TABLE seen (
+        edge TEXT NOT NULL, epoch TEXT NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
+        verdict TEXT NOT NULL, PRIMARY KEY (edge, epoch, lo)) WITHOUT ROWID""",
+    """CREATE TABLE state (
+        site TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (site, key)) WITHOUT ROWID""",
+    """CREATE TABLE transition (
+        event_id TEXT NOT NULL PRIMARY KEY, site TEXT NOT NULL, machine TEXT NOT NULL, point TEXT NOT NULL,
+        channel TEXT NOT NULL, ts INTEGER NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL,
+        previous TEXT NOT NULL, detail TEXT NOT NULL) WITHOUT ROWID""",
+    "CREATE INDEX transition_by_time ON transition (ts)",
+    """CREATE TABLE waveform (
+        edge TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, site TEXT NOT NULL,
+        machine TEXT NOT NULL, point TEXT NOT NULL, start_ns INTEGER NOT NULL, alarm INTEGER NOT NULL,
+        segment INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
+        PRIMARY KEY (edge, epoch, seq)) WITHOUT ROWID""",
+    "CREATE INDEX waveform_by_point ON waveform (site, machine, point, start_ns)",
+    "CREATE INDEX waveform_by_segment ON waveform (segment, offset, length)",
+    """CREATE TABLE quarantine (
+        id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, received_ns INTEGER NOT NULL, edge TEXT NOT NULL,
+        topic TEXT NOT NULL, reason TEXT NOT NULL, sentence TEXT NOT NULL, epoch TEXT, seq INTEGER,
+        payload BLOB NOT NULL)""",
+    "CREATE INDEX quarantine_by_bytes ON quarantine (bytes)",  # their sum, without reading payloads
+    """CREATE TABLE ledger_report (
+        edge TEXT NOT NULL, epoch TEXT NOT NULL, received_ns INTEGER NOT NULL, report TEXT NOT NULL,
+        PRIMARY KEY (edge, epoch)) WITHOUT ROWID""",
+    """CREATE TABLE attempt (
+        edge TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL, n INTEGER NOT NULL,
+        PRIMARY KEY (edge, epoch, seq)) WITHOUT ROWID""",
+    "CREATE TABLE counter (name TEXT NOT NULL PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID",
+)
+
+_MIGRATIONS: Final = (_TABLES,)
+"""What brings version k to k + 1 stands at place k. Never change an entry that was released: add one."""
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    for statements in _MIGRATIONS[version:]:
+        for statement in statements:
+            connection.execute(statement)
+
+
+RECORDS: Final = FileKind("records file", 0x50414C52, len(_MIGRATIONS), _migrate)
+"""Marked "PALR"."""
+
+
+def write(connection: sqlite3.Connection, batch: RecordsBatch) -> None:
+    """All of a batch."""
+    quarantined = [row.frame for row in batch.quarantine if row.frame is not None]
+    mark_seen(connection, batch.stored, Verdict.STORED)
+    mark_seen(connection, quarantined, Verdict.QUARANTINED)
+    forget_attempts(connection, (*batch.stored, *quarantined))
+    _write_states(connection, batch.states)
+    _write_transitions(connection, batch.transitions)
+    _write_waveforms(connection, batch.waveforms)
+    _write_quarantine(connection, batch.quarantine)
+    _write_ledgers(connection, batch.ledgers)
+
+
+def mark_seen(connection: sqlite3.Connection, frames: Iterable[FrameId], verdict: Verdict) -> None:
+    """Add the frames to the ranges of their edge and epoch."""
+    seqs: dict[tuple[str, str], list[int]] = {}
+    for frame in frames:
+        seqs.setdefault((frame.edge, frame.epoch), []).append(frame.seq)
+    for outbox, numbers in seqs.items():
+        for added in ranges.of(numbers):
+            _mark_range(connection, outbox, added, verdict)
+
+
+def _mark_range(
+    connection: sqlite3.Connection, outbox: tuple[str, str], added: Range, verdict: Verdict
+) -> None:
+    """Melt one range into its neighbours of the same verdict. What has a verdict keeps it."""
+    around = connection.execute(
+        "SELECT lo, hi, verdict FROM seen WHERE edge=? AND epoch=? AND lo<=? AND lo>=coalesce("
+        "(SELECT max(lo) FROM seen WHERE edge=? AND epoch=? AND lo<=?), ?)",
+        (*outbox, added[1] + 1, *outbox, added[0] - 1, added[0] - 1),
+    ).fetchall()
+    new: Ranges = ranges.subtract((added,), ((lo, hi) for lo, hi, _ in around))
+    if not new:
+        return
+    before = {(lo, hi) for lo, hi, kind in around if kind == verdict}
+    after = set(ranges.merge((*before, *new)))
+    connection.executemany(
+        "DELETE FROM seen WHERE edge=? AND epoch=? AND lo=?", [(*outbox, lo) for lo, _ in before - after]
+    )
+    connection.executemany(
+        "INSERT INTO seen VALUES (?, ?, ?, ?, ?)",
+        [(*outbox, lo, hi, verdict.value) for lo, hi in after - before],
+    )
+
+
+def count_attempts(connection: sqlite3.Connection, frames: Sequence[FrameId]) -> dict[FrameId, int]:
+    """One attempt more for each frame; how many it has now."""
+    keys = [(frame.edge, frame.epoch, frame.seq) for frame in frames]
+    connection.executemany(
+        "INSERT INTO attempt VALUES (?, ?, ?, 1) ON CONFLICT (edge, epoch, seq) DO UPDATE SET n = n + 1", keys
+    )
+    sql = "SELECT n FROM attempt WHERE edge=? AND epoch=? AND seq=?"
+    return {FrameId(*key): connection.execute(sql, key).fetchone()[0] for key in keys}
+
+
+def forget_attempts(connection: sqlite3.Connection, frames: Iterable[FrameId]) -> None:
+    """Take the frames out of the attempts."""
+    connection.executemany(
+        "DELETE FROM attempt WHERE edge=? AND epoch=? AND seq=?",
+        [(frame.edge, frame.epoch, frame.seq) for frame in frames],
+    )
+
+
+def rethin(
+    connection: sqlite3.Connection, moved: Mapping[FrameId, WaveformRef], dropped: Iterable[int]
+) -> None:
+    """Point the index at moved waveforms, then forget what is still in the dropped segments."""
+    connection.executemany(
+        "UPDATE waveform SET segment=?, offset=?, length=? WHERE edge=? AND epoch=? AND seq=?",
+        [
+            (ref.segment, ref.offset, ref.length, frame.edge, frame.epoch, frame.seq)
+            for frame, ref in moved.items()
+        ],
+    )
+    connection.executemany("DELETE FROM waveform WHERE segment=?", [(segment,) for segment in dropped])
+
+
+def _write_states(connection: sqlite3.Connection, rows: Iterable[StateRow]) -> None:
+    for row in rows:
+        if row.value is None:
+            connection.execute("DELETE FROM state WHERE site=? AND key=?", (row.site, row.key))
+        else:
+            connection.execute(
+                "INSERT INTO state VALUES (?, ?, ?) "
+                "ON CONFLICT (site, key) DO UPDATE SET value=excluded.value",
+                (row.site, row.key, row.value),
+            )
+
+
+def _write_transitions(connection: sqlite3.Connection, rows: Iterable[Transition]) -> None:
+    connection.executemany(
+        "INSERT INTO transition (event_id, site, machine, point, channel, ts, kind, state, previous, detail) "
+        "VALUES (:event_id, :site, :machine, :point, :channel, :ts_ns, :kind, :state, :previous, :detail) "
+        "ON CONFLICT (event_id) DO NOTHING",
+        [asdict(row) for row in rows],
+    )
+
+
+def _write_waveforms(connection: sqlite3.Connection, rows: Iterable[WaveformRow]) -> None:
+    connection.executemany(
+        "INSERT INTO waveform VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (edge, epoch, seq) DO NOTHING",
+        [
+            (
+                *(row.frame.edge, row.frame.epoch, row.frame.seq),
+                *(row.site, row.machine, row.point, row.start_ns, int(row.alarm)),
+                *(row.ref.segment, row.ref.offset, row.ref.length),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _write_quarantine(connection: sqlite3.Connection, rows: Sequence[QuarantineRow]) -> None:
+    if not rows:
+        return
+    connection.executemany(
+        "INSERT INTO quarantine (bytes, received_ns, edge, topic, reason, sentence, epoch, seq, payload) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *(len(row.payload), row.received_ns, row.edge, row.topic, row.reason, row.sentence),
+                *((row.frame.epoch, row.frame.seq) if row.frame else (None, None)),
+                row.payload,
+            )
+            for row in rows
+        ],
+    )
+    _thin_quarantine(connection)
+
+
+def _thin_quarantine(connection: sqlite3.Connection) -> None:
+    """Delete the oldest until both bounds hold, and count them."""
+    n, size = connection.execute("SELECT count(*), total(bytes) FROM quarantine").fetchone()
+    before = n
+    while n > MAX_QUARANTINE_ROWS or size > MAX_QUARANTINE_BYTES:
+        oldest, length = connection.execute("SELECT id, bytes FROM quarantine ORDER BY id LIMIT 1").fetchone()
+        connection.execute("DELETE FROM quarantine WHERE id=?", (oldest,))
+        n, size = n - 1, size - length
+    connection.execute(
+        "INSERT INTO counter VALUES ('quarantine_thinned', ?) "
+        "ON CONFLICT (name) DO UPDATE SET n = n + excluded.n",
+        (before - n,),
+    )
+
+
+def _write_ledgers(connection: sqlite3.Connection, rows: Iterable[LedgerReceipt]) -> None:
+    connection.executemany(
+        "INSERT INTO ledger_report VALUES (?, ?, ?, ?) ON CONFLICT (edge, epoch) DO UPDATE "
+        "SET received_ns=excluded.received_ns, report=excluded.report",
+        [(row.edge, row.report.epoch, row.received_ns, json.dumps(asdict(row.report))) for row in rows],
+    )

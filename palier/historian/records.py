@@ -1,0 +1,237 @@
+"""The records: what was seen, what is in force, where waveforms lie, what was put aside.
+
+SQLite, with the ingest as its only writer. The ranges of seqs in `seen` are the authority on what the host
+has: contiguous seqs of one verdict are one row, ranges never overlap, and the first verdict on a seq stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from palier import ledger, ranges
+from palier.frames import FrameId
+from palier.ranges import Ranges
+from palier.wire.messages import LedgerReport
+
+from . import record_tables
+from .database import Database, clamp
+from .record_tables import MAX_QUARANTINE_BYTES, MAX_QUARANTINE_ROWS, RECORDS
+from .rows import (
+    LedgerReceipt,
+    QuarantineRow,
+    RecordsBatch,
+    StateRow,
+    Transition,
+    Verdict,
+    WaveformRow,
+)
+from .waveforms import WaveformRef
+
+__all__ = [
+    "MAX_QUARANTINE_BYTES",
+    "MAX_QUARANTINE_ROWS",
+    "LedgerReceipt",
+    "QuarantineRow",
+    "Records",
+    "RecordsBatch",
+    "RecordsReader",
+    "StateRow",
+    "Transition",
+    "Verdict",
+    "WaveformRow",
+]
+
+
+class RecordsReader:
+    """Reads the records while the ingest writes them.
+
+    An instance may be used from any thread. Raises Unavailable (no file yet) or SchemaError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, RECORDS, read_only=True)
+
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """(edge, epoch) of all that was seen or reported."""
+        rows = self._database.query(
+            "SELECT edge, epoch FROM seen UNION SELECT edge, epoch FROM ledger_report"
+        )
+        return tuple((edge, epoch) for edge, epoch in rows)
+
+    def ranges(self, edge: str, epoch: str, verdict: Verdict) -> Ranges:
+        """The seqs with that verdict, canonical."""
+        rows = self._database.query(
+            "SELECT lo, hi FROM seen WHERE edge=? AND epoch=? AND verdict=? ORDER BY lo",
+            (edge, epoch, verdict.value),
+        )
+        return ranges.merge((lo, hi) for lo, hi in rows)
+
+    def seen(self, edge: str, epoch: str, seqs: Iterable[int]) -> dict[int, Verdict]:
+        """Which of these seqs have a verdict, and which."""
+        sql = "SELECT hi, verdict FROM seen WHERE edge=? AND epoch=? AND lo<=? ORDER BY lo DESC LIMIT 1"
+        found: dict[int, Verdict] = {}
+        with self._database.snapshot() as connection:
+            for seq in seqs:
+                row = connection.execute(sql, (edge, epoch, seq)).fetchone()
+                if row is not None and seq <= row[0]:
+                    found[seq] = Verdict(row[1])
+        return found
+
+    def states(self, site: str | None = None) -> dict[tuple[str, str], str]:
+        """States in force: JSON text by (site, key)."""
+        rows = self._database.query(
+            "SELECT site, key, value FROM state WHERE site=coalesce(?, site)", (site,)
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    def transitions(self, since_ns: int = 0) -> tuple[Transition, ...]:
+        """Transitions at or after a time, oldest first."""
+        rows = self._database.query(
+            "SELECT event_id, site, machine, point, channel, ts, kind, state, previous, detail "
+            "FROM transition WHERE ts>=? ORDER BY ts, event_id",
+            (clamp(since_ns),),
+        )
+        return tuple(Transition(*row) for row in rows)
+
+    def waveforms(
+        self,
+        site: str,
+        machine: str,
+        point: str,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        newest: int | None = None,
+    ) -> tuple[WaveformRow, ...]:
+        """Kept waveforms of a point with start <= start_ns < end, oldest first.
+
+        `newest` keeps only the last so many.
+        """
+        first = clamp(start_ns if start_ns is not None else -(2**63))
+        last = clamp(end_ns - 1 if end_ns is not None else 2**63)
+        rows = self._database.query(
+            f"{_WAVEFORM} WHERE site=? AND machine=? AND point=? AND start_ns BETWEEN ? AND ? "
+            "ORDER BY start_ns DESC LIMIT ?",
+            (site, machine, point, first, last, -1 if newest is None else newest),
+        )
+        return tuple(_waveform(row) for row in reversed(rows))
+
+    def waveforms_in(self, segments: Sequence[int]) -> tuple[WaveformRow, ...]:
+        """The index of all waveforms in these segments."""
+        with self._database.snapshot() as connection:
+            found = [connection.execute(f"{_WAVEFORM} WHERE segment=?", (segment,)) for segment in segments]
+            return tuple(_waveform(row) for rows in found for row in rows)
+
+    def waveform(self, frame: FrameId) -> WaveformRow | None:
+        """Where a frame's waveform is kept; None if it was thinned away or never kept."""
+        rows = self._database.query(
+            f"{_WAVEFORM} WHERE edge=? AND epoch=? AND seq=?", (frame.edge, frame.epoch, frame.seq)
+        )
+        return _waveform(rows[0]) if rows else None
+
+    def segment_ends(self) -> dict[int, int]:
+        """For each waveform segment, the end of the last waveform the records know."""
+        rows = self._database.query("SELECT segment, max(offset + length) FROM waveform GROUP BY segment")
+        return dict(rows)
+
+    def quarantine(self, limit: int = 100) -> tuple[QuarantineRow, ...]:
+        """The newest messages put aside, newest first."""
+        rows = self._database.query(
+            "SELECT received_ns, edge, topic, reason, sentence, payload, epoch, seq FROM quarantine "
+            "ORDER BY id DESC LIMIT ?",
+            (limit,),
+        )
+        return tuple(_quarantined(row) for row in rows)
+
+    def quarantine_thinned(self) -> int:
+        """How many quarantined messages the bound has thinned away since the records were made."""
+        rows = self._database.query("SELECT n FROM counter WHERE name='quarantine_thinned'")
+        return rows[0][0] if rows else 0
+
+    def ledger_reports(self) -> tuple[LedgerReceipt, ...]:
+        """The last report of each edge and epoch."""
+        rows = self._database.query(
+            "SELECT edge, received_ns, report FROM ledger_report ORDER BY edge, epoch"
+        )
+        return tuple(LedgerReceipt(edge, ns, _report(text)) for edge, ns, text in rows)
+
+    def ledger_lines(self, now_ns: int) -> tuple[ledger.LedgerLine, ...]:
+        """The balance of each edge and epoch that has reported; `now_ns` is of the clock of `received_ns`."""
+        return tuple(
+            ledger.balance(
+                receipt.edge,
+                receipt.report,
+                self.ranges(receipt.edge, receipt.report.epoch, Verdict.STORED),
+                self.ranges(receipt.edge, receipt.report.epoch, Verdict.QUARANTINED),
+                unknown_since_ns=ledger.unknown_since(receipt.received_ns, now_ns),
+            )
+            for receipt in self.ledger_reports()
+        )
+
+    def pending_attempts(self) -> dict[FrameId, int]:
+        """Frames that were begun and have no verdict yet, with how often they were begun."""
+        rows = self._database.query("SELECT edge, epoch, seq, n FROM attempt")
+        return {FrameId(edge, epoch, seq): n for edge, epoch, seq, n in rows}
+
+    def close(self) -> None:
+        """Let go of the file. Closing twice is allowed."""
+        self._database.close()
+
+
+class Records(RecordsReader):
+    """The ingest's own: the only writer. Makes the file, or brings an older one forward."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, RECORDS, read_only=False)
+
+    def commit(self, batch: RecordsBatch) -> None:
+        """Write all of it in one durable transaction. Raises Unavailable: nothing was written.
+
+        Again with the same batch changes nothing but the quarantine, where its messages stand twice.
+        """
+        with self._database.transaction() as connection:
+            record_tables.write(connection, batch)
+
+    def attempt(self, frames: Iterable[FrameId]) -> dict[FrameId, int]:
+        """Note durably, before they are worked on, that these frames are begun once more; their counts.
+
+        A frame that ends the process each time is known by its count at the next start. A verdict ends it.
+        """
+        with self._database.transaction() as connection:
+            return record_tables.count_attempts(connection, tuple(frames))
+
+    def forget_attempts(self, frames: Iterable[FrameId]) -> None:
+        """Take back attempts that failed through no fault of the frames: the store was down."""
+        with self._database.transaction() as connection:
+            record_tables.forget_attempts(connection, frames)
+
+    def rethin(self, moved: Mapping[FrameId, WaveformRef], dropped: Iterable[int]) -> None:
+        """Point the index at moved waveforms and forget all others of the dropped segments."""
+        with self._database.transaction() as connection:
+            record_tables.rethin(connection, moved, dropped)
+
+
+_WAVEFORM: Final = (
+    "SELECT edge, epoch, seq, site, machine, point, start_ns, segment, offset, length, alarm FROM waveform"
+)
+
+
+def _waveform(row: Sequence[Any]) -> WaveformRow:
+    edge, epoch, seq, site, machine, point, start_ns, segment, offset, length, alarm = row
+    ref = WaveformRef(segment, offset, length)
+    return WaveformRow(FrameId(edge, epoch, seq), site, machine, point, start_ns, ref, alarm=bool(alarm))
+
+
+def _quarantined(row: Sequence[Any]) -> QuarantineRow:
+    received_ns, edge, topic, reason, sentence, payload, epoch, seq = row
+    frame = None if seq is None else FrameId(edge, epoch, seq)
+    return QuarantineRow(received_ns, edge, topic, reason, sentence, payload, frame)
+
+
+def _report(text: str) -> LedgerReport:
+    fields = json.loads(text)
+    fields["dropped"] = tuple((lo, hi, reason) for lo, hi, reason in fields["dropped"])
+    return LedgerReport(**fields)

@@ -1,0 +1,169 @@
+"""What the historian keeps: names of measurements and fields, with their units. They are public API.
+
+The columns of `feature` are those of the feature catalogue, so that a feature is named in one place only.
+The key of a row is (site, machine, point, channel, ts) and what `key_extra` adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from models.features.catalogue import CATALOGUE
+
+from .base import SchemaError
+
+FieldType = Literal["float", "int", "text"]
+
+KEY: Final = ("site", "machine", "point", "channel", "ts")
+"""The columns that every measurement is keyed by; `ts` is ns since 1970 UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column. `unit` is "" for text, "1" for a number without dimension.
+
+    A number that is not known is NaN in and out; a text that is not known is None.
+    """
+
+    name: str
+    unit: str
+    type: FieldType
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One table of rows.
+
+    `key_extra` names the fields that belong to the key: each row must bring them. `held_by_frame` says that
+    a key belongs to the frame that wrote it first: a row of another frame is a conflict. Where it is false,
+    the last row written under a key wins.
+    """
+
+    name: str
+    doc: str
+    fields: tuple[Field, ...]
+    key_extra: tuple[str, ...] = ()
+    held_by_frame: bool = False
+
+    def field(self, name: str) -> Field:
+        """The field of that name. Raises SchemaError."""
+        for candidate in self.fields:
+            if candidate.name == name:
+                return candidate
+        raise SchemaError(f"the measurement {self.name!r} has no field {name!r}; its fields: {self.names}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all fields, in the order of the columns."""
+        return tuple(field.name for field in self.fields)
+
+
+_FRAME: Final = Field("frame", "", "text", 'the frame it was computed from, "edge:epoch:seq"')
+_ZONE: Final = Field("zone", "", "text", "zone A to D of the limits in force; not known where none apply")
+
+_FEATURE: Final = Measurement(
+    "feature",
+    "features of one channel's block, at the time of its first sample",
+    (
+        *(Field(spec.name, spec.unit or "1", "float", spec.doc) for spec in CATALOGUE),
+        Field("speed_rpm", "r/min", "float", "shaft speed used for the features that need one"),
+        _ZONE,
+        _FRAME,
+    ),
+    held_by_frame=True,
+)
+_READING: Final = Measurement(
+    "reading",
+    "slow values: temperature, speed, pressure, load",
+    (
+        Field("value", "as in `unit`", "float", "the value, in the unit beside it"),
+        Field("unit", "", "text", "unit of the value, as the gateway declared it"),
+        _FRAME,
+    ),
+    held_by_frame=True,
+)
+_STATE: Final = Measurement(
+    "state",
+    "state of a point (channel empty) or of a whole machine (point and channel empty)",
+    (
+        Field(
+            "state",
+            "",
+            "text",
+            "normal, watch, alert, danger, stopped, transient, learning, unknown, unconfigured",
+        ),
+        Field("judged", "", "text", "the state that the limits alone give"),
+        Field("learning", "1", "int", "1 while a baseline is being learnt, else 0"),
+        Field("severity", "1", "int", "1 (normal) to 5 (danger)"),
+        _ZONE,
+        Field("value", "mm/s", "float", "vibration velocity that was judged, r.m.s."),
+        Field("limit_name", "", "text", "id of the limit set in force"),
+        Field("reason", "", "text", "message key and parameters: why this state"),
+        Field("remedy", "", "text", "message key and parameters: what to do about it"),
+        _FRAME,
+        Field("live", "1", "int", "1 when it came of a live frame, 0 of a historical one"),
+    ),
+)
+_SPECTRUM: Final = Measurement(
+    "spectrum",
+    "spectrum lines for display, thinned to at most 400 for each channel and time",
+    (
+        Field("line", "1", "int", "index of the line within its spectrum, from 0"),
+        Field("frequency_hz", "Hz", "float", "frequency of the line"),
+        Field("amplitude", "as in `kind`", "float", "amplitude of the line"),
+        Field("kind", "", "text", '"velocity_mm_s" or "acceleration_m_s2"'),
+        _FRAME,
+    ),
+    key_extra=("line",),
+    held_by_frame=True,
+)
+_EVENT: Final = Measurement(
+    "event",
+    "transitions: of an alarm, of a state, of a link; and what people did",
+    (
+        Field("event_id", "", "text", "identity of the event: written again it is the same row"),
+        Field("kind", "", "text", "what changed"),
+        Field("state", "", "text", "what it changed to"),
+        Field("previous", "", "text", "what it was before"),
+        Field("detail", "", "text", "JSON: what else is known of it"),
+    ),
+    key_extra=("event_id",),
+)
+_LEDGER: Final = Measurement(
+    "ledger",
+    "what became of the frames of a gateway (`machine` is its node name), point and channel empty",
+    (
+        Field("epoch", "", "text", "epoch of the gateway's outbox"),
+        Field("acquired", "1", "int", "frames acquired up to the reported seq"),
+        Field("stored", "1", "int", "of these, stored at the host"),
+        Field("quarantined", "1", "int", "of these, put aside at the host with a reason"),
+        Field("dropped", "1", "int", "of these, given up by the gateway with a reason"),
+        Field("pending", "1", "int", "of these, still in the gateway's outbox"),
+        Field("missing", "1", "int", "of these, nowhere: must be 0"),
+        Field("twice", "1", "int", "of these, in two places at once: must be 0"),
+        Field(
+            "adds_up",
+            "1",
+            "int",
+            "1 when every frame is in exactly one place, 0 when not; not known while silent",
+        ),
+    ),
+    key_extra=("epoch",),
+)
+
+MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
+    {entry.name: entry for entry in (_FEATURE, _READING, _STATE, _SPECTRUM, _EVENT, _LEDGER)}
+)
+"""All measurements by name."""
+
+
+def measurement(name: str) -> Measurement:
+    """The measurement of that name. Raises SchemaError."""
+    try:
+        return MEASUREMENTS[name]
+    except KeyError:
+        raise SchemaError(f"there is no measurement {name!r}; there are {', '.join(MEASUREMENTS)}") from None

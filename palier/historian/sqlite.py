@@ -1,0 +1,299 @@
+"""The embedded historian: one SQLite file, one table for each measurement.
+
+Tables are WITHOUT ROWID in the order of their key, so that the rows of one channel lie side by side and the
+newest row of a channel is one step from the end of them. Names in SQL come from `schema.py` alone; values
+are always parameters.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from .base import Rejected, Rows, SchemaError, Table, WriteReport
+from .checking import REASON_CONFLICT, Checked, check
+from .database import Database, FileKind, clamp
+from .schema import KEY, MEASUREMENTS, Field, Measurement, measurement
+
+SCHEMA_VERSION: Final = 1
+"""Raised by hand when a key or the type of a column changes. A new column needs no new version."""
+
+_SQL_TYPE: Final = {"float": "REAL", "int": "INTEGER", "text": "TEXT"}
+_KEY_TYPE: Final = {"ts": "INTEGER"}
+_BEFORE_ALL: Final = -(2**63)
+_AFTER_ALL: Final = 2**63 - 1
+"""With these times one step in the index passes a whole series; else SQLite would walk through its rows."""
+_ONE_SERIES: Final = "site=? AND machine=? AND point=? AND channel=?"
+
+Series = tuple[str, str, str]
+"""(machine, point, channel)."""
+Wanted = tuple[str | None, str | None, str | None]
+"""The same, None for any."""
+
+
+class SqliteHistorian:
+    """One process writes, any number read meanwhile without waiting.
+
+    An instance may be used from any thread: it holds one connection, and its calls wait for each other.
+    The writer (`read_only=False`) makes the file and brings an older one forward; a reader never makes or
+    changes anything. Raises Unavailable (a reader: no file yet) or SchemaError.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._database = Database(path, HISTORIAN, read_only=read_only)
+        with self._database.snapshot() as connection:
+            self._columns = {name: _columns_of(connection, name) for name in MEASUREMENTS}
+
+    def write(self, batch: Sequence[Rows]) -> list[WriteReport]:
+        """See `Historian.write`: one transaction. What is not finite is kept as not known."""
+        checked = [check(rows) for rows in batch]
+        with self._database.transaction() as connection:
+            return [_store(connection, rows) for rows in checked]
+
+    def read(
+        self,
+        measurement: str,
+        fields: Sequence[str],
+        *,
+        site: str,
+        machine: str | None = None,
+        point: str | None = None,
+        channel: str | None = None,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        newest: int | None = None,
+    ) -> Table:
+        """See `Historian.read`. Numbers come as float64 (NaN = not known), texts as tuples."""
+        if newest is not None and newest < 1:
+            raise ValueError(f"newest must be at least 1, got {newest}")
+        table, wanted = _asked(measurement, fields)
+        order = ", ".join(f"{name} {'DESC' if newest else 'ASC'}" for name in ("ts", *table.key_extra))
+        sql = (
+            f"SELECT machine, point, channel, ts{self._listed(table, wanted)} FROM {table.name} "  # noqa: S608
+            f"WHERE {_ONE_SERIES} AND ts>=? AND ts<=? ORDER BY {order} LIMIT ?"
+        )
+        bounds = _bounds(start_ns, end_ns)
+        rows: list[tuple[object, ...]] = []
+        with self._database.snapshot() as connection:
+            for series in _series(connection, table.name, site, (machine, point, channel)):
+                found = connection.execute(sql, (site, *series, *bounds, newest or -1)).fetchall()
+                rows.extend(reversed(found) if newest else found)
+        answer = _table(rows, wanted)
+        return answer if newest is None or len(rows) <= newest else _table(_by_time(rows)[-newest:], wanted)
+
+    def latest(self, measurement: str, fields: Sequence[str], *, site: str) -> Table:
+        """See `Historian.latest`. Where the key has more (spectrum lines), all rows of the newest time."""
+        table, wanted = _asked(measurement, fields)
+        listed = self._listed(table, wanted)
+        same_time = (
+            f"SELECT machine, point, channel, ts{listed} FROM {table.name} "  # noqa: S608
+            f"WHERE {_ONE_SERIES} AND ts=? ORDER BY {', '.join(table.key_extra) or 1}"
+        )
+        rows: list[tuple[object, ...]] = []
+        with self._database.snapshot() as connection:
+            for row in _newest_rows(connection, table.name, listed, site):
+                rows.extend(connection.execute(same_time, (site, *row[:4])) if table.key_extra else [row])
+        return _table(rows, wanted)
+
+    def trend(
+        self,
+        measurement: str,
+        field: str,
+        *,
+        site: str,
+        machine: str,
+        point: str,
+        channel: str,
+        start_ns: int,
+        end_ns: int,
+        buckets: int,
+    ) -> Table:
+        """See `Historian.trend`: aggregated by SQLite, in buckets of equal whole nanoseconds."""
+        if buckets < 1:
+            raise ValueError(f"buckets must be at least 1, got {buckets}")
+        table, (wanted,) = _asked(measurement, [field])
+        if wanted.type == "text":
+            raise SchemaError(f"a trend needs a number, but {measurement}.{field} is text")
+        first, last = _bounds(start_ns, end_ns)
+        width = max(1, -(-(last + 1 - first) // buckets))
+        column = self._listed(table, [wanted]).removeprefix(", ")
+        rows = self._database.query(
+            f"SELECT (ts - ?) / ?, avg({column}), min({column}), max({column}) FROM {table.name} "  # noqa: S608
+            f"WHERE {_ONE_SERIES} AND ts>=? AND ts<=? AND {column} IS NOT NULL "
+            "GROUP BY 1 ORDER BY 1",
+            (first, width, site, machine, point, channel, first, last),
+        )
+        starts = np.array([row[0] for row in rows], dtype=np.int64) * width + first
+        names = ("mean", "min", "max")
+        columns = {name: _numbers([row[i] for row in rows]) for i, name in enumerate(names, start=1)}
+        n = len(rows)
+        return Table(starts, (machine,) * n, (point,) * n, (channel,) * n, columns)
+
+    def sites(self) -> tuple[str, ...]:
+        """See `Historian.sites`."""
+        found: set[str] = set()
+        with self._database.snapshot() as connection:
+            for name in MEASUREMENTS:
+                found.update(_sites(connection, name))
+        return tuple(sorted(found))
+
+    def close(self) -> None:
+        """See `Historian.close`."""
+        self._database.close()
+
+    def _listed(self, table: Measurement, fields: Sequence[Field]) -> str:
+        """ ", a, b": what to select. A column that an older writer did not make yet is not known."""
+        have = self._columns[table.name]
+        return "".join(f", {field.name if field.name in have else 'NULL'}" for field in fields)
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Make what is missing: tables, and columns of features that this version adds."""
+    for table in MEASUREMENTS.values():
+        key = (*KEY, *table.key_extra)
+        connection.execute(_create(table, key))
+        present = _columns_of(connection, table.name)
+        for field in table.fields:
+            if field.name not in present:
+                connection.execute(
+                    f"ALTER TABLE {table.name} ADD COLUMN {field.name} {_SQL_TYPE[field.type]}"
+                )
+            elif present[field.name] != _SQL_TYPE[field.type]:
+                raise SchemaError(
+                    f"the column {table.name}.{field.name} must be {_SQL_TYPE[field.type]}, it is "
+                    f"{present[field.name]}: this file is of another schema; move it away to begin a new one"
+                )
+
+
+def _create(table: Measurement, key: Sequence[str]) -> str:
+    tags = [f"{name} {_KEY_TYPE.get(name, 'TEXT')} NOT NULL" for name in KEY]
+    fields = [f"{field.name} {_SQL_TYPE[field.type]}" for field in table.fields]
+    columns = ", ".join((*tags, *fields, f"PRIMARY KEY ({', '.join(key)})"))
+    return f"CREATE TABLE IF NOT EXISTS {table.name} ({columns}) WITHOUT ROWID"
+
+
+HISTORIAN: Final = FileKind("historian", 0x50414C48, SCHEMA_VERSION, _migrate)
+"""Marked "PALH"."""
+
+
+def _columns_of(connection: sqlite3.Connection, table: str) -> dict[str, str]:
+    return {row[1]: row[2] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+@lru_cache(maxsize=64)
+def _upsert(table: Measurement, names: tuple[str, ...]) -> str:
+    """Insert, or write again what the same frame wrote. A row of another frame is left as it is."""
+    key = (*KEY, *table.key_extra)
+    columns = (*KEY, *names)
+    again = [f"{name}=excluded.{name}" for name in names if name not in key]
+    same_frame = f" WHERE {table.name}.frame IS excluded.frame" if table.held_by_frame else ""
+    return (
+        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608
+        f"ON CONFLICT ({', '.join(key)}) DO "
+        + (f"UPDATE SET {', '.join(again)}{same_frame}" if again else "NOTHING")
+    )
+
+
+def _store(connection: sqlite3.Connection, rows: Checked) -> WriteReport:
+    table = rows.measurement
+    written = connection.executemany(_upsert(table, rows.names), zip(*rows.key, *rows.values, strict=True))
+    conflicts: tuple[Rejected, ...] = ()
+    if table.held_by_frame and written.rowcount < len(rows):
+        conflicts = tuple(Rejected(i, REASON_CONFLICT) for i in _held_by_others(connection, rows))
+    rejected = tuple(sorted((*rows.rejected, *conflicts), key=lambda row: row.index))
+    return WriteReport(len(rows) - len(conflicts), rejected)
+
+
+def _held_by_others(connection: sqlite3.Connection, rows: Checked) -> Iterator[int]:
+    """Places of the rows whose key holds another frame than theirs."""
+    table, columns = rows.measurement, dict(zip(rows.names, rows.values, strict=True))
+    frames = columns.get("frame", (None,) * len(rows))
+    keys = zip(*rows.key, *(columns[name] for name in table.key_extra), strict=True)
+    where = " AND ".join(f"{name}=?" for name in (*KEY, *table.key_extra))
+    sql = f"SELECT frame FROM {table.name} WHERE {where}"  # noqa: S608
+    for place, key, frame in zip(rows.index, keys, frames, strict=True):
+        if connection.execute(sql, key).fetchone() != (frame,):
+            yield place
+
+
+def _series(connection: sqlite3.Connection, table: str, site: str, wanted: Wanted) -> Iterator[Series]:
+    """The series of a site that fit, in order: one step in the index for each, never a scan of the rows."""
+    machine, point, channel = wanted
+    if machine is not None and point is not None and channel is not None:
+        yield machine, point, channel
+        return
+    sql = (
+        f"SELECT machine, point, channel FROM {table} "  # noqa: S608
+        "WHERE site=? AND (machine, point, channel, ts) > (?, ?, ?, ?) "
+        "ORDER BY machine, point, channel LIMIT 1"
+    )
+    found = connection.execute(sql, (site, machine or "", "", "", _BEFORE_ALL)).fetchone()
+    while found is not None and machine in {None, found[0]}:
+        if point in {None, found[1]} and channel in {None, found[2]}:
+            yield found
+        found = connection.execute(sql, (site, *found, _AFTER_ALL)).fetchone()
+
+
+def _newest_rows(
+    connection: sqlite3.Connection, table: str, listed: str, site: str
+) -> list[tuple[object, ...]]:
+    """The newest row of each series: from the end of the index, each step jumps over a whole series."""
+    select = f"SELECT machine, point, channel, ts{listed} FROM {table} WHERE site=?"  # noqa: S608
+    order = "ORDER BY machine DESC, point DESC, channel DESC, ts DESC LIMIT 1"
+    rows: list[tuple[object, ...]] = []
+    row = connection.execute(f"{select} {order}", (site,)).fetchone()
+    before = f"{select} AND (machine, point, channel, ts) < (?, ?, ?, ?) {order}"
+    while row is not None:
+        rows.append(row)
+        row = connection.execute(before, (site, *row[:3], _BEFORE_ALL)).fetchone()
+    return rows[::-1]
+
+
+def _sites(connection: sqlite3.Connection, table: str) -> Iterator[str]:
+    last = ""
+    sql = f"SELECT site FROM {table} WHERE site > ? ORDER BY site LIMIT 1"  # noqa: S608
+    while (found := connection.execute(sql, (last,)).fetchone()) is not None:
+        last = found[0]
+        yield last
+
+
+def _asked(name: str, fields: Sequence[str]) -> tuple[Measurement, list[Field]]:
+    table = measurement(name)
+    return table, [table.field(field) for field in fields]
+
+
+def _bounds(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
+    """(first, last) nanosecond, both inside, for start <= ts < end."""
+    first = -(2**63) if start_ns is None else start_ns
+    last = 2**63 - 1 if end_ns is None else end_ns - 1
+    return clamp(first), clamp(last)
+
+
+def _by_time(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    return sorted(rows, key=lambda row: int(row[3]))  # type: ignore[call-overload]
+
+
+def _table(rows: list[tuple[object, ...]], fields: Sequence[Field]) -> Table:
+    rows = _by_time(rows)
+    machine, point, channel, ts, *columns = zip(*rows, strict=True) if rows else ((),) * (4 + len(fields))
+    return Table(
+        np.array(ts, dtype=np.int64),
+        machine,
+        point,
+        channel,
+        {
+            field.name: column if field.type == "text" else _numbers(column)
+            for field, column in zip(fields, columns, strict=True)
+        },
+    )
+
+
+def _numbers(column: Sequence[object]) -> npt.NDArray[np.float64]:
+    """float64, NaN where nothing is known."""
+    return np.array(column, dtype=np.float64)
