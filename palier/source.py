@@ -53,4 +53,4 @@ class Source(Protocol):
 
 
 OpenSource = Callable[[Mapping[str, object], PlantClock], Source]
-"""An entry point: the source's own table of agent.toml, and the plant clock. Raises ValueError with a sentence."""
+"""An entry point: takes the source's table of agent.toml and the plant clock; ValueError with a sentence."""

@@ -1,0 +1,143 @@
+"""One recording looked at by itself: zone, lines, and what is not judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from models.types import STANDARD_GRAVITY_M_S2, State
+from palier.analysis import (
+    BEARING_UNKNOWN,
+    LIMITS_NOT_GIVEN,
+    LINES_NOT_SEARCHABLE,
+    SPEED_UNKNOWN,
+    Analyzer,
+    ChannelAnalysis,
+)
+from palier.commands.analysis_text import Writer
+from palier.limits import load_bearings, load_limits
+from palier.locale import Catalogue
+from palier.recordings import Recording, open_recordings
+from tests.support.recordings import data_folder
+
+FS_HZ = 12_800.0
+LIMITS = load_limits()["iso20816-3:g2:rigid"]
+BEARING = load_bearings()["6205"]
+
+
+def recording(
+    samples: npt.NDArray[np.float64], unit: str = "m/s²", rpm: float | None = 1500.0, scale: float = 1.0
+) -> Recording:
+    return Recording("r", np.atleast_2d(samples).astype(np.float32), (scale,), unit, ("1",), FS_HZ, rpm)
+
+
+def tone(
+    velocity_rms_mm_s: float, frequency_hz: float = 100.0, seconds: float = 2.0
+) -> npt.NDArray[np.float64]:
+    """Acceleration in m/s² of a sine of that RMS velocity, on whole periods."""
+    angle = 2 * np.pi * frequency_hz * np.arange(round(FS_HZ * seconds)) / FS_HZ
+    amplitude = velocity_rms_mm_s / 1e3 * np.sqrt(2) * 2 * np.pi * frequency_hz
+    return np.asarray(amplitude * np.sin(angle), dtype=np.float64)
+
+
+def look(record: Recording, *, bearing: bool = False, limits: bool = True) -> ChannelAnalysis:
+    analyzer = Analyzer(BEARING if bearing else None, LIMITS if limits else None)
+    (channel,) = analyzer.analyze(record).channels
+    return channel
+
+
+@pytest.mark.parametrize(
+    ("velocity", "zone", "state"),
+    [(1.0, "A", State.NORMAL), (3.0, "C", State.ALERT), (5.0, "D", State.DANGER)],
+)
+def test_the_zone_of_a_tone(velocity: float, zone: str, state: State) -> None:
+    channel = look(recording(tone(velocity)))
+    assert channel.features["velocity_rms_mm_s"] == pytest.approx(velocity, rel=1e-3)
+    assert (channel.judgement.zone, channel.judgement.judged) == (zone, state)
+
+
+def test_a_signal_in_g_gives_the_same_as_in_metres_per_second_squared() -> None:
+    metric = look(recording(tone(3.0)))
+    in_g = look(recording(tone(3.0) / STANDARD_GRAVITY_M_S2 * 1000, unit="g", scale=0.001))
+    assert in_g.features["velocity_rms_mm_s"] == pytest.approx(metric.features["velocity_rms_mm_s"], rel=1e-5)
+    assert in_g.judgement.zone == "C"
+
+
+def test_without_a_unit_there_is_no_zone_and_no_level() -> None:
+    channel = look(recording(tone(3.0), unit="unknown"))
+    assert (channel.judgement.state, channel.judgement.zone) == (State.UNKNOWN, None)
+    assert channel.features["velocity_rms_mm_s"] is None
+    assert channel.features["acceleration_peak_m_s2"] is None
+    assert channel.features["crest_factor"] == pytest.approx(np.sqrt(2), rel=1e-3)
+    assert "unit_unknown" in {r.reason for r in channel.refusals}
+
+
+def test_what_can_not_be_judged_says_why() -> None:
+    spoilt = tone(1.0)
+    spoilt[7] = np.nan
+    said = {
+        "not_finite": look(recording(spoilt)),
+        "block_too_short": look(recording(tone(1.0, seconds=0.05))),
+        "stuck": look(recording(np.zeros(25_600))),
+    }
+    assert {reason: channel.judgement.reason for reason, channel in said.items()} == {k: k for k in said}
+    assert all(channel.refusals[0].reason == reason for reason, channel in said.items())
+    stuck = look(recording(np.full(25_600, 9.81)), limits=False).judgement
+    assert (stuck.state, stuck.reason) == (State.UNKNOWN, "stuck")
+
+
+def test_a_slow_machine_is_told_the_velocity_that_was_judged() -> None:
+    record = recording(tone(3.0, frequency_hz=5.0, seconds=4.0), rpm=300.0)
+    analysis = Analyzer(None, LIMITS).analyze(record)
+    assert analysis.channels[0].judgement.zone == "C"
+    assert "vitesse vibratoire 3,00 mm/s eff. : alerte (zone C" in Writer(
+        Catalogue("fr"), None, in_full=True
+    ).record(analysis)
+
+
+def test_what_is_not_given_is_refused_not_guessed() -> None:
+    channel = look(recording(tone(3.0), rpm=None), limits=False)
+    assert channel.refusals == (LIMITS_NOT_GIVEN, BEARING_UNKNOWN, SPEED_UNKNOWN)
+    assert (channel.judgement.zone, channel.lines, channel.leading) == (None, (), None)
+
+
+def test_a_block_of_few_turns_shows_no_lines_and_says_so() -> None:
+    channel = look(recording(tone(3.0, seconds=0.3)), bearing=True)
+    assert channel.lines == ()
+    assert LINES_NOT_SEARCHABLE in channel.refusals
+
+
+def test_shocks_of_the_inner_ring_show_the_lines_of_the_inner_ring() -> None:
+    rng = np.random.default_rng(7)
+    shaft_hz, ring = 25.0, BEARING.bpfi
+    x = rng.normal(0, 0.3, round(4 * FS_HZ))
+    hits = (np.arange(1, int(3.9 * ring * shaft_hz)) / (ring * shaft_hz) * FS_HZ).astype(int)
+    t = np.arange(200) / FS_HZ
+    for hit in hits:  # ringing at 3 kHz, 3 % damping
+        x[hit : hit + 200] += 4 * np.exp(-0.03 * 2 * np.pi * 3000 * t) * np.sin(2 * np.pi * 3000 * t)
+    channel = look(recording(x), bearing=True)
+    assert channel.leading is not None
+    assert (channel.leading.defect, channel.leading.harmonics) == ("bpfi", 5)
+    assert channel.leading.frequency_hz == pytest.approx(ring * shaft_hz)
+
+
+def test_an_analysis_does_not_depend_on_the_records_before_it() -> None:
+    analyzer = Analyzer(BEARING, LIMITS)
+    first = analyzer.analyze(recording(tone(3.0)))
+    analyzer.analyze(recording(tone(9.0, seconds=1.0)))
+    assert analyzer.analyze(recording(tone(3.0))) == first
+
+
+def test_the_rig_shows_its_own_defects() -> None:
+    """HIT-SM: a damaged ring shows its own lines first; healthy records are not judged here."""
+    analyzer = Analyzer(BEARING)
+    records = open_recordings(data_folder("hitsm", "mfs.npz"), data_folder("hitsm", "index_mfs.csv"))
+    leading = Counter(
+        (found.labels["fault"], found.leading.defect if found.leading else None)
+        for found in map(analyzer.analyze, records)
+        if found.labels["fault"] != "N"
+    )
+    assert leading == {("IR", "bpfi"): 9, ("OR", "bpfo"): 9}
