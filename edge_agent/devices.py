@@ -1,0 +1,33 @@
+"""The machines that hang on this gateway, as they are told at birth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from palier.frames import Frame, Waveform
+from palier.source import ChannelBirth, Device
+
+
+def merge_devices(devices: Iterable[Device]) -> dict[str, Device]:
+    """By machine; several sources may each know some channels of one, the first to name a channel wins."""
+    merged: dict[str, Device] = {}
+    for device in devices:
+        before = merged.get(device.machine, Device(device.machine, ()))
+        known = {channel.name for channel in before.channels}
+        new = tuple(channel for channel in device.channels if channel.name not in known)
+        merged[device.machine] = Device(device.machine, (*before.channels, *new))
+    return merged
+
+
+def device_of(frame: Frame) -> Device:
+    """What a frame itself tells of its machine."""
+    if isinstance(frame, Waveform):
+        channels = tuple(
+            ChannelBirth(f"{frame.point}/{name}", unit, frame.samples.dtype.name, scale, frame.fs_hz)
+            for name, unit, scale in zip(frame.channels, frame.unit, frame.scale, strict=True)
+        )
+    else:
+        channels = tuple(
+            ChannelBirth(name, unit, "float64") for name, unit in zip(frame.channels, frame.unit, strict=True)
+        )
+    return Device(frame.machine, channels)

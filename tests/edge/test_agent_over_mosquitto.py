@@ -1,0 +1,62 @@
+"""The agent as a process against a real broker and a small host."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from edge_agent.outbox import open_outbox
+from palier import ranges
+from palier.frames import Waveform
+from tests.support.edge_agent import start_agent, stop_agent, write_agent
+from tests.support.fake_host import FakeHost
+from tests.support.services import Mosquitto
+from tests.support.waiting import eventually
+
+BLOCKS = 4096 // 64
+
+
+def test_every_frame_arrives_and_the_ledger_adds_up(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    agent = start_agent(write_agent(tmp_path, mosquitto.port))
+    try:
+        with FakeHost(mosquitto.port) as host:
+            eventually(lambda: len(host.stored) == BLOCKS, 20, "all frames at the host")
+            eventually(lambda: host.reports and host.reports[-1].pending == 0, 20, "a round balance")
+            code = stop_agent(agent)
+            eventually(lambda: host.kinds and host.kinds[-1] == "NDEATH", 5, "the agent's NDEATH")
+    finally:
+        agent.kill()
+        agent.wait()
+    assert code == 0
+    assert not host.errors
+    assert set(host.received.values()) == {1}
+    last = host.reports[-1]
+    assert (last.seq, last.acquired, last.pending, last.dropped) == (BLOCKS, BLOCKS, 0, ())
+    frame = next(iter(host.stored.values()))
+    assert isinstance(frame, Waveform)
+    assert (frame.machine, frame.point, frame.unit, frame.scale) == ("r1", "1", ("g",), (0.01,))
+    assert host.devices["r1"].channels[0].fs_hz == 1000
+
+
+def test_kill_9_in_the_middle_loses_nothing_and_keeps_the_epoch(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    config = write_agent(tmp_path, mosquitto.port, rate="20")  # a block of 64 samples each 3.2 ms
+    with FakeHost(mosquitto.port) as host:
+        agent = start_agent(config)
+        eventually(lambda: len(host.stored) > 20, 20, "some frames at the host")
+        agent.kill()
+        agent.wait()
+        agent = start_agent(config)  # samples the whole recording once more
+        try:
+            eventually(lambda: len(host.births) > 1, 20, "the birth of the second process")
+            eventually(lambda: len(host.stored) > 20 + BLOCKS, 30, "the second run's frames")
+            assert stop_agent(agent) == 0
+        finally:
+            agent.kill()
+            agent.wait()
+    assert len({birth.epoch for birth in host.births}) == 1
+    with closing(
+        open_outbox(tmp_path / "outbox", "usine/p1", draw_epoch=lambda: "0" * 16, cap_bytes=10**9)
+    ) as outbox:
+        kept = ranges.merge(host.seqs_of(outbox.epoch) + outbox.pending())
+        assert kept == ((1, outbox.last_seq),)
+    assert not host.errors
