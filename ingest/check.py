@@ -1,0 +1,66 @@
+"""What `palier ingest --check` tries. Each answers None when all is well, or a sentence with the remedy."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from palier.settings import BrokerSettings
+
+ANSWER_S: Final = 5.0
+
+
+def data_folder_works(path: Path) -> str | None:
+    """Whether the data folder, or the nearest one above it that exists, can be written. Makes nothing."""
+    nearest = next(p for p in (path, *path.resolve().parents) if p.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        return (
+            f"{nearest} must be a folder that this user may write: choose another one, or change its rights"
+        )
+    return None
+
+
+def broker_answers(broker: BrokerSettings) -> str | None:
+    """Whether the broker takes our connection, under a client id of its own: a running ingest is not
+    disturbed.
+
+    Raises ConfigError when the password file can't be read.
+    """
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=f"palier-check-{os.getpid()}",
+        protocol=MQTTProtocolVersion.MQTTv311,  # every broker speaks it
+        reconnect_on_failure=False,
+    )
+    if broker.username is not None:
+        client.username_pw_set(broker.username, broker.password_text())
+    if broker.tls_ca is not None:
+        client.tls_set(ca_certs=str(broker.tls_ca))
+    answers: list[ReasonCode] = []
+
+    def on_connect(
+        _client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _properties: Any
+    ) -> None:
+        answers.append(reason)
+
+    client.on_connect = on_connect
+    try:
+        client.connect(broker.host, broker.port)
+        deadline_s = time.monotonic() + ANSWER_S
+        while not answers and time.monotonic() < deadline_s and client.socket() is not None:
+            client.loop(0.1)
+        client.disconnect()
+    except OSError as error:
+        return f"no connection: {error}; check host, port and certificate, and that the broker runs"
+    finally:
+        if (sock := client.socket()) is not None:
+            sock.close()
+    if not answers:
+        return f"it did not answer within {ANSWER_S:g} s: is something else listening there?"
+    return f"it refused us: {answers[0]}; check username and password" if answers[0].is_failure else None

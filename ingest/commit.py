@@ -1,0 +1,292 @@
+"""The commit: what makes a batch durable, in the one order that neither loses nor repeats.
+
+    waveform bytes (fsync) -> series (idempotent by key) -> one transaction of records -> acknowledgement
+
+A crash between two steps repeats the earlier ones without harm: orphaned bytes are cut at the next start,
+the same series rows change nothing. The records are the authority: a frame is dealt with when they say so,
+and only then may anybody be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from models.types import State
+from palier.frames import FrameId, Waveform
+from palier.historian.base import Historian, Rows, Unavailable, WriteReport
+from palier.historian.rows import QuarantineRow, RecordsBatch, Transition, WaveformRow
+from palier.historian.waveforms import WaveformRef
+
+from . import rows
+from .batch import Batch, WorkFrame
+from .board import Advance, InForce, Key, advance
+from .failpoints import Failpoints
+from .judging import Assessed, assess
+from .knowledge import Knowledge, Speeds
+from .probation import ATTEMPTS, DEADLY, Probation
+from .quarantine import SCORING_FAILED, Problem, put_frame_aside
+from .scoring import Scored, Scorer
+
+log = structlog.get_logger(__name__)
+
+
+class RecordsWriter(Protocol):
+    """What a commit needs of the records."""
+
+    def commit(self, batch: RecordsBatch) -> None:
+        """One durable transaction, all or nothing. Raises Unavailable."""
+        ...
+
+
+class WaveformWriter(Protocol):
+    """What a commit needs of the waveform store."""
+
+    def append(self, frame_id: FrameId, frame: Waveform) -> WaveformRef:
+        """Write a waveform at the end. Raises Unavailable."""
+        ...
+
+    def sync(self) -> None:
+        """Make it durable. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The three stores of an ingest."""
+
+    historian: Historian
+    records: RecordsWriter
+    waveforms: WaveformWriter
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How far a batch has come; kept while the store is down, so that no step is done twice."""
+
+    batch: Batch
+    assessed: list[Assessed]
+    frames: list[WorkFrame]  # those not put aside
+    moved: list[QuarantineRow]
+    moved_alone: list[QuarantineRow] = field(default_factory=list)  # durable before the rest of the batch
+    refs: dict[FrameId, WaveformRef] = field(default_factory=dict)
+
+    def put_aside(self, work: WorkFrame, problem: Problem, now_ns: int) -> None:
+        """A frame leaves the batch for the quarantine."""
+        self.moved.append(put_frame_aside(work, problem, now_ns))
+        self.frames = [other for other in self.frames if other is not work]
+        self.assessed = [entry for entry in self.assessed if entry.work is not work]
+
+
+class Committer:
+    """Scores and stores batches one at a time. `in_force` are the states; they advance with each commit."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        knowledge: Knowledge,
+        *,
+        spectrum_interval_s: float,
+        wall_ns: Callable[[], int],
+        in_force: Mapping[Key, InForce] | None = None,
+        failpoints: Failpoints | None = None,
+        probation: Probation | None = None,
+    ) -> None:
+        """`spectrum_interval_s` is in plant time. `probation` follows a run that did not end well."""
+        self.in_force: dict[Key, InForce] = dict(in_force or {})
+        self._stores = stores
+        self._knowledge = knowledge
+        self._speeds = Speeds(knowledge)
+        self._scorer = Scorer(knowledge, self._speeds)
+        self._spectra = _SpectraKept(spectrum_interval_s)
+        self._wall_ns = wall_ns
+        self._failpoints = failpoints or Failpoints()
+        self._probation = probation
+        self._attempt: _Attempt | None = None
+
+    def commit(self, batch: Batch) -> tuple[QuarantineRow, ...]:
+        """Make a batch durable; what of it was put aside on the way. Raises Unavailable: try the same
+        again.
+        """
+        try:
+            return self._commit(batch)
+        except Unavailable:
+            if self._probation is not None:
+                self._probation.acquit([work.id for work in batch.frames if work.id is not None])
+            raise
+
+    def _commit(self, batch: Batch) -> tuple[QuarantineRow, ...]:
+        attempt = self._attempt
+        if attempt is None or attempt.batch is not batch:
+            attempt = self._attempt = self._begin(batch)
+        self._make_durable(attempt)
+        self._attempt = None
+        return (*attempt.moved_alone, *attempt.moved)
+
+    def _make_durable(self, attempt: _Attempt) -> None:
+        self._failpoints.reach("before_waveforms")
+        self._write_waveforms(attempt)
+        self._failpoints.reach("before_series")
+        advanced, spectra = self._write_series(attempt)
+        self._failpoints.reach("before_records")
+        self._stores.records.commit(self._records(attempt, advanced))
+        self.in_force.update(advanced.in_force)
+        self._spectra.written(spectra)
+
+    def note(self, series: Sequence[Rows], transitions: tuple[Transition, ...] = ()) -> None:
+        """Write what is not a frame's: ledger lines and their events. Raises Unavailable."""
+        self._stores.historian.write([*series, rows.event_rows(transitions)])
+        if transitions:
+            self._stores.records.commit(RecordsBatch(transitions=transitions))
+
+    def _begin(self, batch: Batch) -> _Attempt:
+        for work in batch.frames:
+            if not isinstance(work.frame, Waveform):
+                self._speeds.take(work.site, work.frame)
+        attempt = _Attempt(batch, [], list(batch.frames), [])
+        together = (
+            list(batch.frames) if self._probation is None else self._one_by_one(attempt, self._probation)
+        )
+        self._score(attempt, together)
+        return attempt
+
+    def _one_by_one(self, attempt: _Attempt, probation: Probation) -> list[WorkFrame]:
+        """Make the suspects of an earlier end durable each alone, for what ends the process may be in the
+        writing too; the others, noted, are left to be worked on together.
+        """
+        suspects = probation.suspects(work.id for work in attempt.frames if work.id is not None)
+        for work in [w for w in attempt.frames if w.id in suspects]:
+            if work.id is not None and suspects[work.id] >= ATTEMPTS:
+                attempt.put_aside(work, DEADLY, self._wall_ns())
+            elif work.id is not None:
+                probation.begin([work.id])
+                alone = _Attempt(Batch(frames=(work,)), [], [work], [])
+                self._score(alone, [work])
+                self._make_durable(alone)
+                attempt.moved_alone += alone.moved
+        others = attempt.frames = [work for work in attempt.frames if work.id not in suspects]
+        probation.begin([work.id for work in others if work.id is not None])
+        if probation.over:
+            self._probation = None
+        return others
+
+    def _score(self, attempt: _Attempt, works: Sequence[WorkFrame]) -> None:
+        assessed, failed = self._score_apart(works)
+        attempt.assessed += assessed
+        for work, error in failed:
+            problem = Problem(SCORING_FAILED, f"{type(error).__name__}: {error}")
+            attempt.put_aside(work, problem, self._wall_ns())
+
+    def _score_apart(
+        self, works: Sequence[WorkFrame]
+    ) -> tuple[list[Assessed], list[tuple[WorkFrame, Exception]]]:
+        """All blocks scored and assessed; a frame that makes the computation fail is found by halving."""
+        try:
+            return [assess(entry, self._knowledge) for entry in self._scorer.score(works)], []
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's samples provoke stays with that frame
+            if len(works) == 1:
+                log.warning("frame_not_scored", frame=works[0].text, error=repr(error))
+                return [], [(works[0], error)]
+            half = len(works) // 2
+            first, second = self._score_apart(works[:half]), self._score_apart(works[half:])
+            return first[0] + second[0], first[1] + second[1]
+
+    def _write_waveforms(self, attempt: _Attempt) -> None:
+        try:
+            for entry in attempt.assessed:
+                frame_id, block = entry.work.id, entry.scored.block
+                if frame_id is not None and frame_id not in attempt.refs:
+                    attempt.refs[frame_id] = self._stores.waveforms.append(frame_id, block)
+            self._stores.waveforms.sync()
+        except Unavailable:
+            attempt.refs.clear()  # what was appended and not synced can't be relied upon
+            raise
+
+    def _write_series(self, attempt: _Attempt) -> tuple[Advance, list[Scored]]:
+        """Write all series of the attempt; again without the frames whose rows the historian did not take."""
+        while True:
+            advanced = advance(
+                attempt.assessed, attempt.frames, attempt.batch.silences, self.in_force, self._knowledge
+            )
+            spectra = self._spectra.due([entry.scored for entry in attempt.assessed], advanced)
+            place = {id(work): i for i, work in enumerate(attempt.frames)}
+            owned = [
+                rows.feature_rows(attempt.assessed, place),
+                rows.reading_rows(attempt.frames),
+            ]
+            others = [
+                rows.state_rows(advanced.lines),
+                rows.event_rows((*attempt.batch.transitions, *advanced.transitions)),
+                rows.spectrum_rows(spectra),
+            ]
+            reports = self._stores.historian.write([*(o.rows for o in owned), *others])
+            if not self._put_aside_rejected(attempt, owned, reports):
+                return advanced, spectra
+
+    def _put_aside_rejected(
+        self, attempt: _Attempt, owned: Sequence[rows.OwnedRows], reports: Sequence[WriteReport]
+    ) -> bool:
+        """Whether a frame had to leave the attempt. A third-party node's rows are only counted by the log."""
+        reasons: dict[int, str] = {}
+        for entry, report in zip(owned, reports, strict=False):  # the other reports belong to no single frame
+            for rejected in report.rejected:
+                reasons.setdefault(entry.owner[rejected.index], rejected.reason)
+        leaving = {i: r for i, r in reasons.items() if attempt.frames[i].id is not None}
+        if len(leaving) < len(reasons):
+            log.warning("rows_rejected", reasons=sorted(set(reasons.values())))
+        for work, reason in [(attempt.frames[i], reason) for i, reason in leaving.items()]:
+            problem = Problem(reason, f"the historian did not take a row of this frame: {reason}")
+            attempt.put_aside(work, problem, self._wall_ns())
+        return bool(leaving)
+
+    def _records(self, attempt: _Attempt, advanced: Advance) -> RecordsBatch:
+        waveforms = tuple(_waveform_row(entry, attempt.refs) for entry in attempt.assessed if entry.work.id)
+        return RecordsBatch(
+            stored=tuple(work.id for work in attempt.frames if work.id is not None),
+            states=advanced.state_rows,
+            transitions=(*attempt.batch.transitions, *advanced.transitions),
+            waveforms=waveforms,
+            quarantine=(*attempt.batch.quarantine, *attempt.moved),
+            ledgers=attempt.batch.ledgers,
+        )
+
+
+def _waveform_row(entry: Assessed, refs: Mapping[FrameId, WaveformRef]) -> WaveformRow:
+    assert entry.work.id is not None  # noqa: S101 - only frames with an identity have a waveform kept
+    frame_id, block = entry.work.id, entry.scored.block
+    alarm = entry.said.state in (State.ALERT, State.DANGER)
+    return WaveformRow(
+        frame_id, entry.work.site, block.machine, block.point, block.start_ns, refs[frame_id], alarm
+    )
+
+
+class _SpectraKept:
+    """Which spectra are written for display: the first of a point, on a change of its state, and at an
+    interval.
+    """
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_ns = round(interval_s * 1e9)
+        self._last: dict[tuple[str, str, str], int] = {}
+
+    def due(self, scored: Sequence[Scored], advanced: Advance) -> list[Scored]:
+        """The last block of each point whose turn it is."""
+        changed = {(t.site, t.machine, t.point) for t in advanced.transitions if t.point}
+        due: dict[tuple[str, str, str], Scored] = {}
+        for entry in scored:
+            key = _point_key(entry)
+            last = self._last.get(key)
+            if last is None or key in changed or entry.block.start_ns - last >= self._interval_ns:
+                due[key] = entry
+        return list(due.values())
+
+    def written(self, entries: Sequence[Scored]) -> None:
+        """These are durable now."""
+        for entry in entries:
+            self._last[_point_key(entry)] = entry.block.start_ns
+
+
+def _point_key(entry: Scored) -> tuple[str, str, str]:
+    return (entry.work.site, entry.block.machine, entry.block.point)

@@ -1,0 +1,130 @@
+"""The edge nodes that the host hears: session, births, epoch, and who has fallen silent. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from palier.wire import session
+from palier.wire.messages import NodeBirth, read_node_birth
+from palier.wire.payload import Metric, Payload
+from palier.wire.session import HostSession
+from palier.wire.topics import Topic
+
+from .batch import Counts, Now, Silence
+from .credit import ACTIVE_S
+
+MAX_EDGES: Final = 2_000
+"""Edge nodes remembered. A plant has some hundreds; names invented by a stranger must not fill the memory."""
+
+FORGET_S: Final = 3_600.0
+"""An edge node silent for an hour makes room for a new one when the table is full."""
+
+GRACE_S: Final = 10.0
+"""Between the death of a node or device and its machines becoming unknown; it may be born again meanwhile."""
+
+
+@dataclass(slots=True)
+class _Edge:
+    session: HostSession = field(default_factory=HostSession)
+    heard_s: float = 0.0
+    epoch: str | None = None  # of its outbox; None for a third-party node
+    config_hash: str = ""
+
+
+class Edges:
+    """The table of edge nodes."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._edges: dict[str, _Edge] = {}
+        self._dying: dict[
+            tuple[str, str], tuple[float, int]
+        ] = {}  # (edge, device): due, plant time of the death
+
+    def __len__(self) -> int:
+        return len(self._edges)
+
+    def admit(self, edge: str, at_s: float) -> bool:
+        """Whether there is room for this edge node in the table."""
+        if edge not in self._edges and len(self._edges) >= MAX_EDGES:
+            oldest = min(self._edges, key=lambda name: self._edges[name].heard_s)
+            if at_s - self._edges[oldest].heard_s < FORGET_S:
+                return False
+            del self._edges[oldest]
+        self._edges.setdefault(edge, _Edge()).heard_s = at_s
+        return True
+
+    def heard(self, topic: Topic, payload: Payload, at_s: float, now: Now) -> bool:
+        """Advance the session by a message; whether births must be asked for."""
+        event = session.event_of(topic, payload, at_s)
+        return event is not None and self._step(topic.edge, event, now)
+
+    def passed(self, topic: Topic, sparkplug_seq: int | None, at_s: float) -> bool:
+        """Advance the session by a message that was discarded unread; whether births must be asked for."""
+        event = session.Data(at_s, topic.device or session.NODE, sparkplug_seq)
+        return self._step(topic.edge, event, None)
+
+    def unreadable(self, edge: str, at_s: float) -> bool:
+        """A message could not be read; whether births must be asked for."""
+        return self._step(edge, session.Unreadable(at_s), None)
+
+    def birth(self, edge: str, payload: Payload) -> tuple[NodeBirth, bool]:
+        """What an NBIRTH says, and whether the gateway's configuration changed since the last. DecodeError.
+
+        Its epoch is in force from now on.
+        """
+        birth = read_node_birth(payload)
+        entry = self._edges[edge]
+        changed = bool(entry.config_hash) and entry.config_hash != birth.config_hash
+        entry.epoch, entry.config_hash = birth.epoch, birth.config_hash
+        return birth, changed
+
+    def speaks(self, edge: str, epoch: str | None) -> None:
+        """A frame of this epoch was heard: enough to know whom to tell a credit, before any birth."""
+        self._edges[edge].epoch = epoch or self._edges[edge].epoch
+
+    def resolve(self, topic: Topic, payload: Payload) -> tuple[Metric, ...]:
+        """Metrics of a third-party node with the names and types of its births. Raises DecodeError."""
+        return session.resolve(self._edges[topic.edge].session, topic.device or session.NODE, payload.metrics)
+
+    def of_palier(self) -> list[tuple[str, str]]:
+        """(edge, epoch) of every Palier node in the table: one that died may be back before its birth is
+        heard, and a word to one that is gone costs nothing.
+        """
+        return [(name, edge.epoch) for name, edge in self._edges.items() if edge.epoch is not None]
+
+    def active(self, at_s: float) -> int:
+        """How many were heard recently, and so share the credit."""
+        return sum(at_s - edge.heard_s < ACTIVE_S for edge in self._edges.values())
+
+    def gone(self, now: Now) -> list[Silence]:
+        """Who died long enough ago to be believed, with the machines that are unknown since."""
+        due = [key for key, (at_s, _) in self._dying.items() if now.link_s >= at_s]
+        silences = []
+        for edge, device in due:
+            _, since_ns = self._dying.pop((edge, device))
+            silences.append(Silence(edge, (device,), since_ns))
+        return silences
+
+    def _step(self, edge: str, event: session.Event, now: Now | None) -> bool:
+        entry = self._edges[edge]
+        entry.session, effects = session.step(entry.session, event)
+        asked = False
+        for effect in effects:
+            match effect:
+                case session.RequestRebirth():
+                    asked = True
+                case session.Gap():
+                    self._counts.gaps += 1
+                case session.NodeOffline(devices) if now is not None:
+                    self._dies(edge, devices, now)
+                case session.DeviceOffline(device) if now is not None:
+                    self._dies(edge, (device,), now)
+                case session.DeviceOnline(device):
+                    self._dying.pop((edge, device), None)
+        return asked
+
+    def _dies(self, edge: str, devices: tuple[str, ...], now: Now) -> None:
+        for device in devices:
+            self._dying.setdefault((edge, device), (now.link_s + GRACE_S, now.plant_ns))

@@ -1,0 +1,139 @@
+"""The bounded queue between the link's thread and the worker: the only thing a callback of the client
+touches.
+
+Rules:
+1. Putting never blocks. A host that stops reading moves the loss into the broker and is declared dead.
+2. When it is full the newest frame is discarded and its Sparkplug seq kept in its place, so that the
+   session's sequence stays whole; the frame itself is still in the outbox of its gateway.
+3. Births and deaths have room of their own: they are few, and without them no frame can be placed.
+4. Order of arrival is kept: the gateways' resend rule needs a path that is first in, first out."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from palier.wire.payload import peek_seq
+
+MAX_FRAMES: Final = 500
+"""Data messages held. Credits are computed so that gateways that follow them never fill it."""
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Bytes held: 16 frames of the largest size, 2,500 of 25 kB. Bounds the memory of the process."""
+
+MAX_FRAMES_OF_EDGE: Final = 250
+"""One edge node may hold half of the queue. A node that follows its credit has at most 100 frames in
+flight."""
+
+MAX_CONTROL: Final = 2_000
+"""Births, deaths and notes of discarded frames held: a birth storm of 1,000 gateways fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A message of an edge node, as it came; `at_s` is monotonic."""
+
+    topic: str
+    payload: bytes
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A data message discarded because the queue was full; `sparkplug_seq` is None where it carried none."""
+
+    topic: str
+    sparkplug_seq: int | None
+    at_s: float
+
+
+Item = Arrived | Refused
+
+
+class Inbox:
+    """See the rules of this module. Safe for one or more writers and one reader."""
+
+    def __init__(
+        self,
+        *,
+        max_frames: int = MAX_FRAMES,
+        max_bytes: int = MAX_BYTES,
+        max_frames_of_edge: int = MAX_FRAMES_OF_EDGE,
+        max_control: int = MAX_CONTROL,
+    ) -> None:
+        self._items: deque[Item] = deque()
+        self._ready = threading.Condition()
+        self._limits = (max_frames, max_bytes, max_frames_of_edge, max_control)
+        self._frames = 0
+        self._bytes = 0
+        self._of_edge: dict[str, int] = {}
+        self.refused = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def offer(self, topic: str, payload: bytes, at_s: float) -> None:
+        """Take a message, or its Sparkplug seq where there is no room for it."""
+        with self._ready:
+            if _is_data(topic):
+                self._offer_data(topic, payload, at_s)
+            elif self._room_for_control(len(payload)):
+                self._bytes += len(payload)
+                self._items.append(Arrived(topic, payload, at_s))
+            else:
+                self.refused += 1
+            self._ready.notify()
+
+    def take(self, timeout_s: float) -> Item | None:
+        """The oldest item, None when none comes within `timeout_s`."""
+        with self._ready:
+            if not self._items:
+                self._ready.wait(timeout_s)
+            if not self._items:
+                return None
+            item = self._items.popleft()
+            if isinstance(item, Arrived):
+                self._release(item)
+            return item
+
+    def _offer_data(self, topic: str, payload: bytes, at_s: float) -> None:
+        max_frames, max_bytes, max_of_edge, max_control = self._limits
+        edge = _edge(topic)
+        held = self._of_edge.get(edge, 0)
+        if self._frames < max_frames and self._bytes + len(payload) <= max_bytes and held < max_of_edge:
+            self._frames += 1
+            self._bytes += len(payload)
+            self._of_edge[edge] = held + 1
+            self._items.append(Arrived(topic, payload, at_s))
+            return
+        self.refused += 1
+        if len(self._items) - self._frames < max_control:
+            self._items.append(Refused(topic, peek_seq(payload), at_s))
+
+    def _room_for_control(self, n_bytes: int) -> bool:
+        _, max_bytes, _, max_control = self._limits
+        return len(self._items) - self._frames < max_control and self._bytes + n_bytes <= max_bytes
+
+    def _release(self, item: Arrived) -> None:
+        self._bytes -= len(item.payload)
+        if not _is_data(item.topic):
+            return
+        self._frames -= 1
+        edge = _edge(item.topic)
+        left = self._of_edge[edge] - 1
+        if left:
+            self._of_edge[edge] = left
+        else:
+            del self._of_edge[edge]
+
+
+def _is_data(topic: str) -> bool:
+    return topic.split("/", 3)[2:3] in (["DDATA"], ["NDATA"])
+
+
+def _edge(topic: str) -> str:
+    """What the share of a node is counted under: group and node of spBv1.0/GROUP/KIND/NODE/..."""
+    parts = topic.split("/", 4)
+    return f"{parts[1]}/{parts[3]}" if len(parts) > 3 else topic

@@ -1,0 +1,112 @@
+"""What the host knows of the machines it judges: the plant, and the limits that its points name."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from models.detection.zones import LimitSet
+from models.types import MachineSpec, PointSpec
+from palier.frames import QUALITY_GOOD, Readings, Waveform
+from palier.plant import Plant
+
+TEMPERATURE_LIMITS: Final = "temperature:bearing:grease"
+"""What a bearing housing's temperature is judged by: practice, for there is no zone standard."""
+
+SPINDLE_LIMITS: Final = "temperature:spindle:grease"
+"""A spindle's bearings run cool, and their preload does not forgive."""
+
+SPEED_AGE_S: Final = 180.0
+"""A reading of the speed older than this says nothing of a block: readings come once a minute, three may be
+missed."""
+
+SPEEDS_KEPT: Final = 200
+"""Readings of the speed kept for each machine: blocks that arrive late find the speed of their own time."""
+
+SPEED_UNITS: Final = ("r/min", "unknown")
+"""What a speed channel is in; a gateway that does not know its unit is believed to follow the plant."""
+
+STANDSTILL_RPM: Final = 1.0
+"""Below this a shaft stands: encoders and drives tremble around zero."""
+
+
+class Knowledge:
+    """Looks machines, points and limits up. Machines of other sites than the plant's are not configured."""
+
+    def __init__(self, plant: Plant, limits: Mapping[str, LimitSet]) -> None:
+        self.plant = plant
+        self._limits = limits
+        self._machines = {machine.id: machine for machine in plant.machines}
+
+    def machine(self, site: str, machine: str) -> MachineSpec | None:
+        """The machine, None where it is not configured."""
+        return self._machines.get(machine) if site == self.plant.site_id else None
+
+    def point(self, site: str, machine: str, point: str) -> PointSpec | None:
+        """The point, None where it is not configured."""
+        spec = self.machine(site, machine)
+        return None if spec is None else spec.point(point)
+
+    def limits(self, limits_id: str | None) -> LimitSet | None:
+        """The limit set of that name; None where a point has none, and so can't be judged by a standard."""
+        return None if limits_id is None else self._limits.get(limits_id)
+
+    def temperature_limits(self, site: str, machine: str) -> LimitSet | None:
+        """What the bearing housings of a machine are judged by."""
+        spec = self.machine(site, machine)
+        is_spindle = spec is not None and spec.kind == "spindle"
+        return self._limits.get(SPINDLE_LIMITS if is_spindle else TEMPERATURE_LIMITS)
+
+
+class Speeds:
+    """The last readings of each machine's speed channel, so that a block finds the speed of its own time."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+        self._readings: dict[tuple[str, str], deque[tuple[int, float]]] = {}
+
+    def take(self, site: str, readings: Readings) -> None:
+        """Keep what these readings say of their machine's speed; not in another unit, nor of bad quality."""
+        spec = self._knowledge.machine(site, readings.machine)
+        if spec is None or spec.speed_channel is None or spec.speed_channel not in readings.channels:
+            return
+        place = readings.channels.index(spec.speed_channel)
+        if readings.unit[place] not in SPEED_UNITS or readings.quality[place] != QUALITY_GOOD:
+            return
+        row = readings.values[place]
+        kept = self._readings.setdefault((site, readings.machine), deque(maxlen=SPEEDS_KEPT))
+        kept.extend((int(t), float(v)) for t, v in zip(readings.times_ns, row, strict=True) if np.isfinite(v))
+
+    def machine_rpm(self, site: str, block: Waveform) -> float | None:
+        """The speed of the machine during a block, None if unknown. What was measured with the block wins: a
+        machine of fixed speed stands still at times. Else it is the fixed speed, or one read shortly before.
+        """
+        if block.speed_rpm is not None:
+            return block.speed_rpm
+        spec = self._knowledge.machine(site, block.machine)
+        if spec is None:
+            return None
+        if spec.speed_source == "fixed":
+            return spec.speed_rpm
+        return self._last_read(site, block) if spec.speed_source == "reading" else None
+
+    def shaft_hz(self, site: str, block: Waveform) -> float | None:
+        """The speed of the point's own shaft, 0.0 at standstill, None if unknown."""
+        rpm = self.machine_rpm(site, block)
+        if rpm is None:
+            return None
+        if abs(rpm) < STANDSTILL_RPM:
+            return 0.0
+        point = self._knowledge.point(site, block.machine, block.point)
+        return abs(rpm) / 60 * (point.shaft_order if point else 1.0)
+
+    def _last_read(self, site: str, block: Waveform) -> float | None:
+        """The reading nearest to the block within the age that still counts."""
+        kept = self._readings.get((site, block.machine))
+        if not kept:
+            return None
+        at, rpm = min(kept, key=lambda reading: abs(reading[0] - block.start_ns))
+        return rpm if abs(at - block.start_ns) <= SPEED_AGE_S * 1e9 else None

@@ -1,0 +1,76 @@
+"""What the ingest tells Prometheus: read from its parts at the moment it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from .inbox import Inbox
+from .link import HostLink
+from .pipeline import Pipeline
+
+_COUNTERS = {
+    "received": "messages of edge nodes taken from the queue",
+    "stored": "frames made durable",
+    "duplicates": "frames that came again and were not stored again",
+    "historical": "frames stored without advancing any state",
+    "clock_suspect": "frames from the future: stored, believed in nothing",
+    "edges_refused": "messages of edge nodes beyond the table",
+    "rebirths_asked": "requests for births",
+    "gaps": "breaks in the Sparkplug sequence of an edge node",
+}
+
+
+class IngestCollector(Collector):
+    """Reads the counters of pipeline, inbox and link. They are whole numbers: no lock is needed to read
+    them.
+    """
+
+    def __init__(self, pipeline: Pipeline, inbox: Inbox, link: HostLink) -> None:
+        self._pipeline = pipeline
+        self._inbox = inbox
+        self._link = link
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them, as they are now."""
+        counts = self._pipeline.counts
+        for name, doc in _COUNTERS.items():
+            yield CounterMetricFamily(f"palier_ingest_{name}", doc, value=getattr(counts, name))
+        yield CounterMetricFamily(
+            "palier_ingest_refused", "data messages left to the outboxes: no room", value=self._refused()
+        )
+        quarantined = CounterMetricFamily(
+            "palier_ingest_quarantined", "messages put aside", labels=["reason"]
+        )
+        for reason, count in sorted(counts.quarantined.copy().items()):
+            quarantined.add_metric([reason], count)
+        yield quarantined
+        yield CounterMetricFamily(
+            "palier_ingest_callback_errors", "errors of the MQTT client", value=self._link.callback_errors
+        )
+        yield GaugeMetricFamily("palier_ingest_queue_length", "messages in the queue", value=len(self._inbox))
+        yield GaugeMetricFamily(
+            "palier_ingest_frames_waiting", "frames without a verdict", value=self._pipeline.waiting
+        )
+        yield GaugeMetricFamily(
+            "palier_ingest_online", "1 while online at the broker", value=self._link.status.online
+        )
+        yield GaugeMetricFamily("palier_ingest_edges", "edge nodes known", value=len(self._pipeline.edges))
+        yield GaugeMetricFamily(
+            "palier_ingest_commit_frames_per_second", "commit rate", value=self._pipeline.rate.frames_per_s
+        )
+
+    def _refused(self) -> int:
+        """At the queue, and later in the waiting room while the store is down."""
+        return self._inbox.refused + self._pipeline.counts.refused
+
+
+def commit_histogram(registry: CollectorRegistry) -> Histogram:
+    """How long commits take."""
+    buckets = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+    return Histogram(
+        "palier_ingest_commit_seconds", "duration of a commit", buckets=buckets, registry=registry
+    )

@@ -1,0 +1,356 @@
+"""The ingest's decisions. Deterministic and without I/O: the same events at the same times give the same
+effects.
+
+Rules:
+1. Everything is read, in order of arrival; nothing that arrives waits for the store.
+2. A batch is committed when the queue runs empty, at 50 frames, or 50 ms after its first frame, whichever
+   is first.
+3. A frame is acknowledged after the commit that gave it its verdict, and whenever it comes again.
+4. While the store is down one batch is in hand and tried again with a growing pause; credit is 0, and each
+   change to or from 0 is told to every gateway that is online. What exceeds the waiting room is left to the
+   outboxes.
+5. A birth that carries frames in flight is answered with those that have a verdict, behind all earlier
+   frames.
+6. A gateway that dies has 10 s to be born again before its machines become unknown: a broker or a host that
+   restarts makes every gateway die and be born within seconds, and nothing happened to any machine.
+7. The session of an edge node never decides whether a frame is stored: frames explain themselves.
+
+| event | batch | store up | store down |
+|---|---|---|---|
+| Arrived frame, new | grows | Commit by rule 2 | waits, dropped beyond the waiting room |
+| Arrived frame, with a verdict | - | Acknowledge with the next commit or empty queue | the same |
+| NBIRTH of Palier's | Commit | Acknowledge sync after it | Acknowledge sync at once |
+| Committed | - | Acknowledge | Acknowledge; credit to all |
+| StoreFailed | in hand | credit 0 to all | Commit again after the pause |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from palier import ranges
+from palier.frames import FrameId
+from palier.historian.rows import LedgerReceipt, QuarantineRow, Transition
+from palier.ranges import Ranges
+from palier.wire.messages import Stored, is_frame, peek_id, read_ledger
+from palier.wire.payload import DecodeError, Payload, decode
+from palier.wire.topics import Kind, Topic, TopicError, parse
+
+from .admission import Door, Duplicate, LiveKey, Message, Waiting
+from .batch import (
+    Acknowledge,
+    AskRebirth,
+    Batch,
+    Commit,
+    Committed,
+    Counts,
+    Effect,
+    Now,
+    QueueEmpty,
+    Silence,
+    StoreFailed,
+    WorkFrame,
+)
+from .credit import NOTHING, CommitRate, Credit, share
+from .edges import Edges
+from .inbox import Arrived, Refused
+from .knowledge import Knowledge
+from .quarantine import TOPIC, UNEXPECTED, Problem, put_aside
+from .seen import Seen
+
+BATCH_FRAMES: Final = 50
+"""Half of a gateway's window of 100: a batch that needs a whole window would wait for its deadline each
+time."""
+
+BATCH_S: Final = 0.05  # the longest a frame waits for company
+WAITING_FRAMES: Final = 500  # kept while the store is down, and as many bytes as the inbox keeps
+WAITING_BYTES: Final = 64 * 1024 * 1024
+RETRY_S: Final = (0.2, 5.0)  # first and longest pause before the store is tried again
+ACK_RANGES: Final = 500
+"""Ranges in one acknowledgement: some 8 kB. More than that is told in several messages."""
+
+Event = Arrived | Refused | QueueEmpty | Committed | StoreFailed
+
+
+class Pipeline:
+    """One step after the other: `step(event, now)` gives the effects to perform, in their order."""
+
+    def __init__(
+        self, knowledge: Knowledge, seen: Seen, newest_live: Mapping[LiveKey, int] | None = None
+    ) -> None:
+        self.counts = Counts()
+        self.store_up = True
+        self.rate = CommitRate()
+        self.edges = Edges(self.counts)
+        self._seen = seen
+        self._door = Door(seen, knowledge, newest_live or {})
+        self._frames: list[WorkFrame] = []
+        self._frames_bytes = 0
+        self._waiting: set[FrameId] = set()  # ids in `_frames` and in the batch in hand
+        self._quarantine: list[QuarantineRow] = []
+        self._ledgers: dict[str, LedgerReceipt] = {}  # the newest of each edge
+        self._silences: list[Silence] = []
+        self._transitions: list[Transition] = []
+        self._first_s: float | None = None  # when the first frame of the batch came
+        self._hurry = False  # a birth waits for the frames before it
+        self._in_hand: Batch | None = None
+        self._retry_at_s: float | None = None  # None while the batch in hand is being worked on
+        self._retry_pause_s = RETRY_S[0]
+        self._acks: dict[tuple[str, str], list[int]] = {}
+        self._syncs: list[tuple[str, str, Ranges]] = []
+
+    @property
+    def waiting(self) -> int:
+        """Frames that arrived and have no verdict yet."""
+        return len(self._waiting)
+
+    def step(self, event: Event, now: Now) -> tuple[Effect, ...]:
+        """What is to be done about an event."""
+        effects: list[Effect] = []
+        match event:
+            case Arrived():
+                self._arrived(event, now, effects)
+            case Refused():
+                self._refused(event, effects)
+            case Committed():
+                self._committed(event, now, effects)
+            case StoreFailed():
+                self._store_failed(now, effects)
+            case QueueEmpty():
+                pass
+        self._silences += self.edges.gone(now)
+        self._decide(now, isinstance(event, QueueEmpty), effects)
+        return tuple(effects)
+
+    # What arrives -----------------------------------------------------------------------------------
+
+    def _arrived(self, event: Arrived, now: Now, effects: list[Effect]) -> None:
+        self.counts.received += 1
+        try:
+            topic = parse(event.topic)
+        except TopicError as error:
+            row = put_aside(
+                event.topic, event.payload, "", Problem(TOPIC, str(error)), received_ns=now.wall_ns
+            )
+            self._put_aside(row, now)
+            return
+        if topic.kind in (Kind.NCMD, Kind.DCMD):
+            return
+        if not self.edges.admit(topic.edge, event.at_s):
+            self.counts.edges_refused += 1
+            return
+        try:
+            self._message(Message(topic, event.payload, decode(event.payload)), event.at_s, now, effects)
+        except DecodeError as error:
+            self._unreadable(topic, event, error, now, effects)
+        except Exception as error:  # noqa: BLE001 - a defect of ours that one message shows must not end the service
+            problem = Problem(UNEXPECTED, f"{type(error).__name__}: {error}")
+            self._unreadable(topic, event, problem, now, effects)
+
+    def _message(self, message: Message, at_s: float, now: Now, effects: list[Effect]) -> None:
+        topic, payload = message.topic, message.payload
+        self._rebirth(topic.edge, self.edges.heard(topic, payload, at_s, now), effects)
+        match topic.kind:
+            case Kind.NBIRTH:
+                self._born(topic.edge, payload, now)
+            case Kind.DDATA if is_frame(payload):
+                self._frame(message, now)
+            case Kind.NDATA if (report := read_ledger(payload)) is not None:
+                self._ledgers[topic.edge] = LedgerReceipt(topic.edge, now.wall_ns, report)
+                self._start_batch(now)
+            case Kind.DDATA | Kind.NDATA if not is_frame(payload):
+                for work in self._door.readings(message, self.edges.resolve(topic, payload), now):
+                    self._take(work, now)
+
+    def _unreadable(
+        self, topic: Topic, event: Arrived, error: DecodeError | Problem, now: Now, effects: list[Effect]
+    ) -> None:
+        self._rebirth(topic.edge, self.edges.unreadable(topic.edge, event.at_s), effects)
+        frame = peek_id(event.payload, topic.edge)
+        if frame is not None and frame in self._seen:
+            self.counts.duplicates += 1
+            self._acknowledge(frame)
+            return
+        if frame is not None and frame in self._waiting:
+            self.counts.duplicates += 1
+            return
+        self._put_aside(
+            put_aside(event.topic, event.payload, topic.edge, error, received_ns=now.wall_ns, frame=frame),
+            now,
+        )
+
+    def _refused(self, event: Refused, effects: list[Effect]) -> None:
+        try:
+            topic = parse(event.topic)
+        except TopicError:
+            return
+        if self.edges.admit(topic.edge, event.at_s):
+            self._rebirth(topic.edge, self.edges.passed(topic, event.sparkplug_seq, event.at_s), effects)
+
+    def _rebirth(self, edge: str, wanted: bool, effects: list[Effect]) -> None:
+        if wanted:
+            self.counts.rebirths_asked += 1
+            effects.append(AskRebirth(edge))
+
+    def _born(self, edge: str, payload: Payload, now: Now) -> None:
+        birth, changed = self.edges.birth(edge, payload)
+        if birth.epoch is None:
+            return
+        if self._seen.is_new_epoch(edge, birth.epoch):
+            self._transitions.append(gateway_event(edge, "new_outbox", birth.epoch, now.plant_ns))
+        if changed:
+            self._transitions.append(
+                gateway_event(edge, "new_configuration", birth.config_hash, now.plant_ns)
+            )
+        self._syncs.append((edge, birth.epoch, birth.in_flight))
+        self._hurry = True
+
+    def _frame(self, message: Message, now: Now) -> None:
+        admitted = self._door.frame(message, self._waiting, now)
+        self.counts.clock_suspect = self._door.clock_suspect
+        match admitted:
+            case WorkFrame():
+                self.edges.speaks(message.topic.edge, admitted.id.epoch if admitted.id else None)
+                self._take(admitted, now)
+            case Duplicate(frame_id):
+                self.counts.duplicates += 1
+                self._acknowledge(frame_id)
+            case Waiting():
+                self.counts.duplicates += 1
+            case QuarantineRow():
+                self._put_aside(admitted, now)
+
+    def _take(self, work: WorkFrame, now: Now) -> None:
+        full = len(self._frames) >= WAITING_FRAMES or self._frames_bytes + len(work.payload) > WAITING_BYTES
+        if full and self._in_hand is not None:
+            self.counts.refused += 1
+            return
+        self._door.took(work)
+        self._frames.append(work)
+        self._frames_bytes += len(work.payload)
+        if work.id is not None:
+            self._waiting.add(work.id)
+        self.counts.historical += not work.live
+        self._start_batch(now)
+
+    def _put_aside(self, row: QuarantineRow, now: Now) -> None:
+        self.counts.put_aside(row.reason)
+        if len(self._quarantine) >= WAITING_FRAMES:  # only while the store is down: counted, not acknowledged
+            return
+        self._quarantine.append(row)
+        if row.frame is not None:
+            self._waiting.add(row.frame)
+        self._start_batch(now)
+
+    def _start_batch(self, now: Now) -> None:
+        if self._first_s is None:
+            self._first_s = now.link_s
+
+    # The store --------------------------------------------------------------------------------------
+
+    def _decide(self, now: Now, queue_empty: bool, effects: list[Effect]) -> None:
+        """Commit, commit again, or tell what can be told without a commit."""
+        if self._in_hand is not None:
+            if self._retry_at_s is not None and now.link_s >= self._retry_at_s:
+                self._retry_at_s = None
+                effects.append(Commit(self._in_hand))
+            elif queue_empty or self._hurry:
+                self._answer(now, effects)
+            return
+        gathered = self._frames or self._quarantine or self._ledgers or self._silences or self._transitions
+        if not gathered:
+            if queue_empty or self._hurry:
+                self._answer(now, effects)
+            return
+        first_s = now.link_s if self._first_s is None else self._first_s
+        if queue_empty or self._hurry or len(self._frames) >= BATCH_FRAMES or now.link_s - first_s >= BATCH_S:
+            self._in_hand = self._gather(now)
+            effects.append(Commit(self._in_hand))
+
+    def _gather(self, now: Now) -> Batch:
+        frames, self._frames = self._frames[:BATCH_FRAMES], self._frames[BATCH_FRAMES:]
+        batch = Batch(
+            tuple(frames),
+            tuple(self._quarantine),
+            tuple(self._ledgers.values()),
+            tuple(self._silences),
+            tuple(self._transitions),
+        )
+        self._frames_bytes -= batch.n_bytes
+        self._quarantine, self._ledgers, self._silences, self._transitions = [], {}, [], []
+        self._first_s = now.link_s if self._frames else None
+        return batch
+
+    def _committed(self, event: Committed, now: Now, effects: list[Effect]) -> None:
+        batch = event.batch
+        moved = {row.frame for row in event.moved}
+        for work in batch.frames:
+            self._settle(work.id, work.fingerprint)
+            self.counts.stored += work.id not in moved or work.id is None
+        for row in event.moved:
+            self.counts.put_aside(row.reason)
+        for row in batch.quarantine:
+            self._settle(row.frame, None)
+        self.rate = self.rate.after(len(batch.frames), batch.n_bytes, event.seconds)
+        self._in_hand = None
+        self._retry_pause_s = RETRY_S[0]
+        came_back = not self.store_up
+        self.store_up = True
+        self._answer(now, effects)
+        if came_back:
+            self._tell_credit(now, effects)
+
+    def _settle(self, frame_id: FrameId | None, fingerprint: int | None) -> None:
+        if frame_id is not None:
+            self._waiting.discard(frame_id)
+            self._seen.add(frame_id, fingerprint)
+            self._acknowledge(frame_id)
+
+    def _store_failed(self, now: Now, effects: list[Effect]) -> None:
+        self._retry_at_s = now.link_s + self._retry_pause_s
+        self._retry_pause_s = min(2 * self._retry_pause_s, RETRY_S[1])
+        if self.store_up:
+            self.store_up = False
+            self._tell_credit(now, effects)
+
+    # What is told -----------------------------------------------------------------------------------
+
+    def _acknowledge(self, frame_id: FrameId) -> None:
+        self._acks.setdefault((frame_id.edge, frame_id.epoch), []).append(frame_id.seq)
+
+    def _answer(self, now: Now, effects: list[Effect]) -> None:
+        """Tell every gateway what of its frames has a verdict by now, then answer the births."""
+        credit = self._credit(now)
+        for (edge, epoch), seqs in self._acks.items():
+            told = ranges.of(seqs)
+            effects += [
+                _told(edge, epoch, told[start : start + ACK_RANGES], credit)
+                for start in range(0, len(told), ACK_RANGES)
+            ]
+        self._acks = {}
+        self._hurry = bool(self._syncs and self._frames and self.store_up)
+        if self._hurry:
+            return  # frames that came before the birth are still to be committed
+        for edge, epoch, in_flight in self._syncs:
+            effects.append(_told(edge, epoch, self._seen.within(edge, epoch, in_flight), credit, sync=True))
+        self._syncs = []
+
+    def _tell_credit(self, now: Now, effects: list[Effect]) -> None:
+        """The credit alone, to every gateway that may be sending or waiting."""
+        credit = self._credit(now)
+        effects += [_told(edge, epoch, (), credit) for edge, epoch in self.edges.of_palier()]
+
+    def _credit(self, now: Now) -> Credit:
+        return share(self.rate, self.edges.active(now.link_s)) if self.store_up else NOTHING
+
+
+def gateway_event(edge: str, what: str, identity: str, ts_ns: int) -> Transition:
+    """Something changed at a gateway; `machine` is its node, as in the ledger."""
+    site, _, node = edge.partition("/")
+    event_id = f"gateway:{edge}:{what}:{identity}:{ts_ns}"
+    return Transition(event_id, site, node, "", "", ts_ns, kind="gateway", state=what, previous="")
+
+
+def _told(edge: str, epoch: str, told: Ranges, credit: Credit, *, sync: bool = False) -> Acknowledge:
+    return Acknowledge(edge, Stored(epoch, told, credit.frames, credit.n_bytes, sync))

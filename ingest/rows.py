@@ -1,0 +1,206 @@
+"""From what was computed to columns of the historian. Names of fields are those of
+`palier.historian.schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from models.detection.zones import BLOCK_TOO_SHORT, NOT_FINITE
+from models.features import spectrum, thin_spectrum
+from models.features.catalogue import NAMES
+from models.types import M_S2_PER_UNIT
+from palier.frames import Readings, split_channel
+from palier.historian.base import Rows
+from palier.historian.rows import Transition
+from palier.ledger import LedgerLine
+
+from .batch import WorkFrame
+from .board import StateLine
+from .judging import Assessed
+from .scoring import Scored
+
+SPECTRUM_ROWS: Final = 400
+"""Lines of a spectrum kept for display; the full one is computed from the waveform on demand."""
+
+Column = npt.NDArray[np.generic] | Sequence[str | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OwnedRows:
+    """Rows of which each belongs to a frame: `owner` holds the frame's place in its batch, row by row."""
+
+    rows: Rows
+    owner: tuple[int, ...]
+
+
+def feature_rows(assessed: Sequence[Assessed], place: Mapping[int, int]) -> OwnedRows:
+    """A row for each channel of each block; `place` maps id(work frame) to its place in the batch."""
+    entries = [(a.scored, c, zone) for a in assessed for c, zone in enumerate(a.zones)]
+    values = np.concatenate([np.empty((0, len(NAMES))), *(a.scored.features for a in assessed)])
+    fields: dict[str, Column] = {name: values[:, i] for i, name in enumerate(NAMES)}
+    fields["speed_rpm"] = np.array([_rpm(entry.shaft_hz) for entry, _, _ in entries], dtype=np.float64)
+    fields["zone"] = [zone for _, _, zone in entries]
+    fields["frame"] = [entry.work.text for entry, _, _ in entries]
+    rows = Rows(
+        "feature",
+        site=[entry.work.site for entry, _, _ in entries],
+        machine=[entry.block.machine for entry, _, _ in entries],
+        point=[entry.block.point for entry, _, _ in entries],
+        channel=[entry.block.channels[c] for entry, c, _ in entries],
+        ts_ns=np.array([entry.block.start_ns for entry, _, _ in entries], dtype=np.int64),
+        fields=fields,
+    )
+    return OwnedRows(rows, tuple(place[id(entry.work)] for entry, _, _ in entries))
+
+
+def reading_rows(works: Sequence[WorkFrame]) -> OwnedRows:
+    """A row for each known value of the readings among these frames; a missing value has no row."""
+    site: list[str] = []
+    machine: list[str] = []
+    point: list[str] = []
+    channel: list[str] = []
+    unit: list[str | None] = []
+    frame: list[str | None] = []
+    times: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    values: list[npt.NDArray[np.float64]] = [np.empty(0)]
+    owner: list[int] = []
+    for i, work in enumerate(works):
+        if not isinstance(readings := work.frame, Readings):
+            continue
+        for c, name in enumerate(readings.channels):
+            known = np.isfinite(readings.values[c])
+            n = int(known.sum())
+            of_point, of_channel = split_channel(name)
+            site += [work.site] * n
+            machine += [readings.machine] * n
+            point += [of_point] * n
+            channel += [of_channel] * n
+            unit += [readings.unit[c]] * n
+            frame += [work.text] * n
+            owner += [i] * n
+            times.append(readings.times_ns[known].astype(np.int64))
+            values.append(readings.values[c][known])
+    fields: dict[str, Column] = {"value": np.concatenate(values), "unit": unit, "frame": frame}
+    rows = Rows("reading", site, machine, point, channel, np.concatenate(times), fields)
+    return OwnedRows(rows, tuple(owner))
+
+
+def state_rows(lines: Sequence[StateLine]) -> Rows:
+    """A row for each point and machine that a batch advanced."""
+    judgements = [line.in_force.judgement for line in lines]
+    fields: dict[str, Column] = {
+        "state": [str(j.state) for j in judgements],
+        "judged": [str(j.judged) if j.judged is not None else None for j in judgements],
+        "learning": np.array([j.learning for j in judgements], dtype=np.int64),
+        "severity": np.array([j.severity for j in judgements], dtype=np.int64),
+        "zone": [j.zone for j in judgements],
+        "value": np.array([np.nan if j.value is None else j.value for j in judgements], dtype=np.float64),
+        "limit_name": [j.limits_id for j in judgements],
+        "reason": [j.reason for j in judgements],
+        "remedy": [j.remedy for j in judgements],
+        "frame": [line.in_force.frame for line in lines],
+        "live": np.ones(len(lines), dtype=np.int64),
+    }
+    return Rows(
+        "state",
+        site=[line.site for line in lines],
+        machine=[line.machine for line in lines],
+        point=[line.point for line in lines],
+        channel=[""] * len(lines),
+        ts_ns=np.array([line.in_force.ts_ns for line in lines], dtype=np.int64),
+        fields=fields,
+    )
+
+
+def event_rows(transitions: Sequence[Transition]) -> Rows:
+    """Transitions as series: a dashboard elsewhere needs nothing but the historian."""
+    return Rows(
+        "event",
+        site=[t.site for t in transitions],
+        machine=[t.machine for t in transitions],
+        point=[t.point for t in transitions],
+        channel=[t.channel for t in transitions],
+        ts_ns=np.array([t.ts_ns for t in transitions], dtype=np.int64),
+        fields={
+            "event_id": [t.event_id for t in transitions],
+            "kind": [t.kind for t in transitions],
+            "state": [t.state for t in transitions],
+            "previous": [t.previous for t in transitions],
+            "detail": [t.detail for t in transitions],
+        },
+    )
+
+
+def spectrum_rows(scored: Sequence[Scored]) -> Rows:
+    """Thinned velocity spectra of these blocks' channels. Without a unit there is no amplitude to draw."""
+    lines: list[tuple[Scored, str, npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
+    for entry in scored:
+        for c, name in enumerate(entry.block.channels):
+            if entry.units[c] in M_S2_PER_UNIT and entry.refusals[c] not in (NOT_FINITE, BLOCK_TOO_SHORT):
+                lines.append((entry, name, *_velocity_lines(entry, c)))
+    sizes = [len(frequency) for _, _, frequency, _ in lines]
+    empty = np.empty(0)
+    fields: dict[str, Column] = {
+        "line": np.concatenate([np.arange(n, dtype=np.int64) for n in sizes] or [empty.astype(np.int64)]),
+        "frequency_hz": np.concatenate([frequency for _, _, frequency, _ in lines] or [empty]),
+        "amplitude": np.concatenate([amplitude for _, _, _, amplitude in lines] or [empty]),
+        "kind": ["velocity_mm_s"] * sum(sizes),
+        "frame": _repeat([entry.work.text for entry, *_ in lines], sizes),
+    }
+    return Rows(
+        "spectrum",
+        site=_repeat([entry.work.site for entry, *_ in lines], sizes),
+        machine=_repeat([entry.block.machine for entry, *_ in lines], sizes),
+        point=_repeat([entry.block.point for entry, *_ in lines], sizes),
+        channel=_repeat([name for _, name, _, _ in lines], sizes),
+        ts_ns=np.repeat(np.array([entry.block.start_ns for entry, *_ in lines], dtype=np.int64), sizes),
+        fields=fields,
+    )
+
+
+def ledger_rows(lines: Sequence[LedgerLine], now_ns: int) -> Rows:
+    """Ledger lines at a time; `machine` is the gateway's node name."""
+    fields: dict[str, Column] = {
+        name: np.array([getattr(line, name) for line in lines], dtype=np.int64)
+        for name in ("acquired", "stored", "quarantined", "dropped", "pending", "missing", "twice")
+    }
+    fields["epoch"] = [line.epoch for line in lines]
+    fields["adds_up"] = np.array(
+        [np.nan if line.adds_up is None else float(line.adds_up) for line in lines], dtype=np.float64
+    )
+    return Rows(
+        "ledger",
+        site=[line.edge.partition("/")[0] for line in lines],
+        machine=[line.edge.partition("/")[2] for line in lines],
+        point=[""] * len(lines),
+        channel=[""] * len(lines),
+        ts_ns=np.full(len(lines), now_ns, dtype=np.int64),
+        fields=fields,
+    )
+
+
+def _velocity_lines(entry: Scored, c: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    block = entry.block
+    frequency, amplitude = spectrum(
+        block.samples[c : c + 1],
+        block.fs_hz,
+        kind="velocity",
+        scale=block.scale[c] * M_S2_PER_UNIT[entry.units[c]],
+    )
+    return thin_spectrum(frequency, amplitude[0], SPECTRUM_ROWS)
+
+
+T = TypeVar("T")
+
+
+def _repeat(values: Sequence[T], sizes: Sequence[int]) -> list[T]:
+    return [value for value, n in zip(values, sizes, strict=True) for _ in range(n)]
+
+
+def _rpm(shaft_hz: float | None) -> float:
+    return float("nan") if shaft_hz is None else shaft_hz * 60

@@ -1,0 +1,120 @@
+"""Opens the three stores of a data folder, and restores from them what the ingest holds in memory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from palier import ranges
+from palier.historian.base import HistorianError, Unavailable
+from palier.historian.folder import DataFolder
+from palier.historian.records import Records
+from palier.historian.rows import Verdict
+from palier.historian.sqlite import SqliteHistorian
+from palier.historian.thinning import thin
+from palier.historian.waveforms import WaveformStore
+
+from . import rows
+from .admission import LiveKey
+from .board import VIBRATION, InForce, Key
+from .seen import Seen
+
+EVENTS_REWRITTEN_NS: Final = 30 * 86_400 * 10**9
+"""Transitions written into the series again at start: a historian that was restored or replaced gets a
+month back."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStores:
+    """The stores of one data folder, held by this process alone."""
+
+    historian: SqliteHistorian
+    records: Records
+    waveforms: WaveformStore
+
+    def seen(self) -> Seen:
+        """What has a verdict, as the records have it."""
+        seen = Seen()
+        for edge, epoch in self.records.edges():
+            verdicts = (self.records.ranges(edge, epoch, verdict) for verdict in Verdict)
+            seen.load(edge, epoch, ranges.merge(r for verdict in verdicts for r in verdict))
+        return seen
+
+    def in_force(self) -> dict[Key, InForce]:
+        """The states in force when the ingest ended."""
+        read = {key: InForce.from_json(text) for key, text in self.records.states().items()}
+        return {key: state for key, state in read.items() if state is not None}
+
+    def rewrite_events(self, now_ns: int) -> None:
+        """Write the transitions of the last month into the series once more: the same rows, unless they
+        were lost.
+        """
+        transitions = self.records.transitions(now_ns - EVENTS_REWRITTEN_NS)
+        if transitions:
+            self.historian.write([rows.event_rows(transitions)])
+
+    def thin(self) -> None:
+        """Bring the waveforms within their budget, if they are beyond it."""
+        if self.waveforms.over_budget:
+            log.info("waveforms_thinned", gone=thin(self.waveforms, self.records))
+
+
+def newest_live(in_force: dict[Key, InForce]) -> dict[LiveKey, int]:
+    """The time of the last live block of each point."""
+    found = {}
+    for (site, key), state in in_force.items():
+        if key.endswith(VIBRATION):
+            machine, _, point = key.removesuffix(VIBRATION).partition("/")
+            found[site, machine, point] = state.ts_ns
+    return found
+
+
+@contextmanager
+def open_stores(path: Path, waveform_budget_bytes: int) -> Iterator[OpenStores]:
+    """The stores in that folder, made where they are missing. Raises HistorianError."""
+    folder = DataFolder(path).create()
+    with ExitStack() as stack:
+        stack.enter_context(_sole_owner(folder.path / "ingest.lock"))
+        records = Records(folder.records)
+        stack.callback(records.close)
+        waveforms = WaveformStore(folder.waveforms, waveform_budget_bytes)
+        stack.callback(waveforms.close)
+        cut = waveforms.cut_tails(records.segment_ends())
+        if cut.truncated_bytes or cut.deleted or cut.set_aside:
+            log.warning(
+                "waveform_tails_cut", bytes=cut.truncated_bytes, set_aside=[str(p) for p in cut.set_aside]
+            )
+        historian = SqliteHistorian(folder.historian)
+        stack.callback(historian.close)
+        yield OpenStores(historian, records, waveforms)
+
+
+@contextmanager
+def _sole_owner(path: Path) -> Iterator[None]:
+    """Holds the folder against a second ingest: two writers of one set of records would each undo the
+    other's.
+    """
+    try:
+        lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Unavailable(f"{path} can't be opened: {error.strerror}; check the folder's rights") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise HistorianError(
+            f"another ingest already works in {path.parent}: stop it, or give this one its own"
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(lock)
