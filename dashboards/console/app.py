@@ -1,0 +1,183 @@
+"""The built-in page as an ASGI application: routes, headers, errors. Read-only; nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Final, cast
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.detection.zones import LimitSet
+from palier.clock import PlantClock
+from palier.health import Answer, Health
+from palier.historian.base import Historian, HistorianError
+from palier.locale import LANGUAGES
+from palier.plant import Plant
+
+from .api import machine_json, overview_json, spectrum_json, temperature_json, trend_json, values_json
+from .context import Console, console_of, spoken
+from .events import events
+from .live import Board, Live
+from .metrics import Metrics
+from .pages import machine_page, overview_page
+from .reader import Busy, HistorianReader
+from .rendering import page, templates
+from .words import Words
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+"""Everything comes from this server; no script or style stands in a page. uPlot sets styles through the DOM,
+which the policy allows."""
+
+HEADERS: Final = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+def create_app(
+    plant: Plant,
+    *,
+    historian: Path,
+    open_historian: Callable[[Path], Historian],
+    limits: Mapping[str, LimitSet],
+    clock: PlantClock | None = None,
+    lang: str = LANGUAGES[0],
+) -> Starlette:
+    """The application over a plant and the historian at a path, which need not exist yet.
+
+    `open_historian` opens it read-only; `limits` are all that points may name; `lang` is spoken until
+    a page is asked for in another one.
+    """
+    health = Health("console", ("historian",))
+    metrics = Metrics(health.registry)
+    plant_clock = clock or PlantClock()
+
+    def on_read(board: Board, seconds: float) -> None:
+        health.set("historian", board.problem is None, board.detail)
+        metrics.board_read(board, seconds)
+
+    readers = [
+        HistorianReader(historian, open_historian, name=f"historian-{use}") for use in ("live", "query")
+    ]
+    console = Console(
+        plant=plant,
+        limits=limits,
+        clock=plant_clock,
+        live=Live(plant, readers[0], plant_clock, limits=limits, on_read=on_read),
+        queries=readers[1],
+        templates=templates(),
+        words={name: Words(name) for name in LANGUAGES},
+        health=health,
+        metrics=metrics,
+        lang=lang,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        console.live.close()
+        for reader in readers:
+            reader.close()
+
+    app = Starlette(
+        routes=_routes(),
+        middleware=[Middleware(Answers, metrics=metrics)],
+        exception_handlers={HTTPException: _refused, HistorianError: _no_historian},
+        lifespan=lifespan,
+    )
+    app.state.console = console
+    return app
+
+
+def _routes() -> list[Route | Mount]:
+    static = resources.files("dashboards.console") / "static"
+    return [
+        Route("/", overview_page),
+        Route("/machine/{machine}", machine_page),
+        Route("/events", events),
+        Route("/api/overview", overview_json),
+        Route("/api/machines/{machine}", machine_json),
+        Route("/api/machines/{machine}/trend", trend_json),
+        Route("/api/machines/{machine}/temperature", temperature_json),
+        Route("/api/machines/{machine}/spectrum", spectrum_json),
+        Route("/api/machines/{machine}/values", values_json),
+        *(Route(path, _health) for path in ("/healthz", "/readyz", "/metrics")),
+        Mount("/static", StaticFiles(directory=str(static))),
+    ]
+
+
+async def _health(request: Request) -> Response:
+    """GET /healthz, /readyz, /metrics: what the service knows of itself."""
+    console = console_of(request)
+    if request.url.path.endswith("/readyz"):
+        await console.live.board()  # whether the historian can be read is a question of now
+    console.metrics.streams.set(console.live.streams)
+    answer = cast(Answer, console.health.answer(request.url.path))  # routed here: one of the three
+    return Response(answer.body, answer.status, media_type=answer.content_type)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """A mistake in the request, as a sentence."""
+    error = cast(HTTPException, error)
+    words = spoken(request)
+    known = {404: words.t("error_not_found"), 405: words.t("error_method")}
+    plain = error.detail in ("Not Found", "Method Not Allowed")
+    sentence = known[error.status_code] if plain else error.detail
+    return _error(request, error.status_code, sentence, error.headers)
+
+
+async def _no_historian(request: Request, error: Exception) -> Response:
+    """The historian can't answer now: the page says what to do, the sentence of the store goes to the log."""
+    key = "error_busy" if isinstance(error, Busy) else "error_historian"
+    return _error(request, 503, spoken(request).t(key), {"Retry-After": "5"})
+
+
+def _error(request: Request, status: int, sentence: str, headers: Mapping[str, str] | None) -> Response:
+    if request.url.path.startswith(("/api/", "/events")):
+        return JSONResponse({"error": sentence}, status, headers=headers)
+    words = spoken(request)
+    response = page(request, words, "error.html", status=status, code=status, sentence=sentence)
+    response.headers.update(headers or {})
+    return response
+
+
+class Answers:
+    """Puts the headers of HEADERS on every answer and counts it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                # A file is asked for again after an upgrade (304 when it is the same); states are never kept.
+                headers["cache-control"] = "no-cache" if scope["path"].startswith("/static/") else "no-store"
+                self._metrics.requests.labels(str(message["status"])).inc()
+            await send(message)
+
+        await self._app(scope, receive, answer)

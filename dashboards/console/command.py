@@ -1,0 +1,85 @@
+"""`palier console`: serves the built-in page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from palier.options import USAGE, CheckOption, CommandError, ConfigOption, PrintConfigOption
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from .settings import ConsoleSettings
+
+
+def console(
+    config: ConfigOption = None, check: CheckOption = False, print_config: PrintConfigOption = False
+) -> None:
+    """Serve the plant overview and a page for each machine, read from the historian.
+
+    The page is read-only and has no login: it listens on loopback unless `insecure = true`.
+
+    Example: palier console --config console.toml
+    """
+    try:
+        import jinja2  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise CommandError(
+            f"the page needs the extra `web` ({error.name} is missing): pip install 'palier[web]'", USAGE
+        ) from error
+    from palier.settings import configure_logging, load_settings, settings_text
+
+    from .settings import ConsoleSettings
+
+    settings = load_settings(ConsoleSettings, config)
+    if print_config:
+        typer.echo(settings_text(settings), nl=False)
+        return
+    application = build(settings)
+    if check:
+        _check(settings)
+        return
+    from .server import serve
+
+    configure_logging("console")
+    serve(application, settings)
+
+
+def build(settings: ConsoleSettings) -> Starlette:
+    """The application of these settings. Raises ConfigError for a plant or limits that can't be used."""
+    from palier.historian.folder import DataFolder
+    from palier.historian.sqlite import SqliteHistorian
+    from palier.limits import load_limits
+    from palier.plant import load_plant
+
+    from .app import create_app
+
+    plant = load_plant(settings.plant)
+    return create_app(
+        plant,
+        historian=DataFolder(settings.data).historian,
+        open_historian=lambda path: SqliteHistorian(path, read_only=True),
+        limits=load_limits(plant.limits_file),
+        clock=settings.clock.plant_clock(),
+        lang=settings.lang,
+    )
+
+
+def _check(settings: ConsoleSettings) -> None:
+    """Say whether the page could show something; a historian that is not there yet is no mistake."""
+    from palier.historian.base import SchemaError, Unavailable
+    from palier.historian.folder import DataFolder
+    from palier.historian.sqlite import SqliteHistorian
+
+    path = DataFolder(settings.data).historian
+    if not path.exists():
+        typer.echo(f"{path} does not exist yet: the page will fill when the ingest has started")
+        return
+    try:
+        SqliteHistorian(path, read_only=True).close()
+    except (SchemaError, Unavailable) as error:
+        raise CommandError(str(error)) from error
+    typer.echo(f"{settings.plant} and {path} can be read")

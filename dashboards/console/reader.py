@@ -1,0 +1,89 @@
+"""A thread of its own that reads the historian, so that no page waits in the event loop for a disk.
+
+The historian may not exist yet (the ingest was never started), may be replaced under our feet (a demo begun
+anew) or be unreadable for a while: each call opens it again where that is needed, so the page recovers by
+itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from palier.historian.base import Historian, HistorianError, Unavailable
+
+T = TypeVar("T")
+
+MOST_WAITING: Final = 32
+"""Queries that may wait for the one thread: a query takes milliseconds, so more is an overload to refuse."""
+
+
+class Absent(Unavailable):
+    """There is no historian yet: the ingest has not been started, or `data` names another folder."""
+
+
+class Busy(Unavailable):
+    """Too many queries wait already: ask again later."""
+
+
+class HistorianReader:
+    """Runs queries one after the other on one thread, each with an open historian.
+
+    `open_historian` opens `path` read-only. The constructor only stores; `close` ends the thread.
+    """
+
+    def __init__(self, path: Path, open_historian: Callable[[Path], Historian], *, name: str) -> None:
+        self._path = path
+        self._open = open_historian
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._waiting = 0
+        self._historian: Historian | None = None
+        self._identity: tuple[int, int] | None = None
+
+    async def run(self, query: Callable[[Historian], T]) -> T:
+        """The answer of `query`. Raises Absent, Busy, Unavailable or SchemaError."""
+        if self._waiting >= MOST_WAITING:
+            raise Busy(f"{self._waiting} queries wait for the historian already: ask again in a few seconds")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._query, query)
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """Close the historian and end the thread; waits for the query that runs."""
+        self._threads.submit(self._let_go)
+        self._threads.shutdown(wait=True)
+
+    def _query(self, query: Callable[[Historian], T]) -> T:
+        try:
+            return query(self._opened())
+        except HistorianError:
+            self._let_go()  # the next call opens it anew
+            raise
+
+    def _opened(self) -> Historian:
+        identity = self._file_identity()
+        if self._historian is not None and identity == self._identity:
+            return self._historian
+        self._let_go()
+        self._historian, self._identity = self._open(self._path), identity
+        return self._historian
+
+    def _file_identity(self) -> tuple[int, int]:
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise Absent(
+                f"{self._path} must be the historian that the ingest writes, and can't be read "
+                f"({error.strerror}): start the ingest, or correct `data` in the console's settings"
+            ) from error
+        return found.st_dev, found.st_ino
+
+    def _let_go(self) -> None:
+        if self._historian is not None:
+            self._historian.close()
+        self._historian, self._identity = None, None

@@ -1,0 +1,62 @@
+"""A page over a seeded historian, with a plant clock that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from dashboards.console.app import create_app
+from palier.clock import PlantClock
+from palier.historian.sqlite import SqliteHistorian
+from palier.limits import load_limits
+from palier.plant import Plant, load_sample_plant
+from tests.support.page_server import page_client
+from tests.support.seeding import NOW_NS, NS, seeded_plant
+
+MakeApp = Callable[..., Starlette]
+
+
+@dataclass(frozen=True)
+class StandingClock(PlantClock):
+    """A plant clock that shows one moment: 2 s after the last seeded block."""
+
+    moment_ns: int = field(default=NOW_NS + 2 * NS)
+
+    def now_ns(self) -> int:
+        return self.moment_ns
+
+
+def make_app(path: Path, plant: Plant | None = None, **settings: object) -> Starlette:
+    """An application over the sample plant (or another) and a historian's path."""
+    settings.setdefault("clock", StandingClock())
+    return create_app(
+        plant or load_sample_plant(),
+        historian=path,
+        open_historian=lambda found: SqliteHistorian(found, read_only=True),
+        limits=load_limits(),
+        **settings,  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture(name="make_app")
+def _make_app() -> MakeApp:
+    return make_app
+
+
+@pytest.fixture
+def seeded(tmp_path: Path) -> Path:
+    """The path of a historian with the sample courses."""
+    return seeded_plant(tmp_path)[1]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of the page over a seeded historian that nobody writes to, in French."""
+    _, path = seeded_plant(tmp_path_factory.mktemp("seeded"))
+    with page_client(make_app(path)) as opened:
+        yield opened

@@ -1,0 +1,267 @@
+"""The pages in Debian's Chromium: what people see, that it moves, and that nothing leaves this machine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from palier.clock import PlantClock
+from palier.historian.sqlite import SqliteHistorian
+from palier.plant import Plant, load_sample_plant
+from tests.page.conftest import make_app
+from tests.support.page_server import running_page
+from tests.support.seeding import NS, SAMPLE_COURSES, Course, add_blocks, seeded_plant
+from tests.support.services import chromium_path
+
+# Without the background flags Chromium itself calls its maker's hosts.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+DRAWN = "id => document.querySelector(`#${id} canvas`).toDataURL()"
+IS_DRAWN = "id => !!document.querySelector(`#${id} canvas`)"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(path), args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@dataclass
+class Seen:
+    """What a page did: its console's complaints, its failures, and the hosts that it asked."""
+
+    complaints: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Site:
+    """A served page over a historian that a test goes on writing."""
+
+    address: str
+    path: Path
+    plant: Plant
+
+    def write(self, course: Course) -> None:
+        historian = SqliteHistorian(self.path)
+        try:
+            ts = np.array([time.time_ns()], dtype=np.int64)
+            add_blocks(historian, self.plant, course, ts, np.array([course.velocity_mm_s]))
+        finally:
+            historian.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    plant, path = seeded_plant(tmp_path, now_ns=time.time_ns() - 2 * NS)
+    with running_page(make_app(path, clock=PlantClock())) as address:
+        yield Site(address, path, plant)
+
+
+@contextmanager
+def opened(browser: Browser, **settings: object) -> Iterator[tuple[Page, Seen]]:
+    """A page of a fresh browser context, an English one: the page speaks French by itself. Its complaints
+    fail the test."""
+    settings.setdefault("locale", "en-US")
+    with ExitStack() as stack:
+        context = browser.new_context(**settings)  # type: ignore[arg-type]
+        stack.callback(context.close)
+        page, seen = context.new_page(), Seen()
+        page.on(
+            "console", lambda m: seen.complaints.append(m.text) if m.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        page.on("request", lambda request: seen.hosts.add(request.url.split("/")[2]))
+        yield page, seen
+        assert seen.complaints == []
+
+
+def test_the_overview_shows_five_tiles_and_asks_no_other_host(browser: Browser, site: Site) -> None:
+    with opened(browser) as (page, seen):
+        page.goto(site.address)
+        expect(page.locator(".tile")).to_have_count(5)
+        expect(page.locator("#link-text")).to_have_text("en direct")
+        expect(page.locator(".tile").first).to_contain_text("Ventilateur de tirage")
+        expect(page.locator("#summary")).to_contain_text("1 danger")
+        assert seen.hosts == {site.address.removeprefix("http://")}
+
+
+def test_a_new_block_moves_tile_age_and_order_without_a_reload(browser: Browser, site: Site) -> None:
+    with opened(browser) as (page, _):
+        page.goto(site.address)
+        conveyor = page.locator('[data-machine="C-201"]')
+        expect(conveyor).to_contain_text("zone A")
+        site.write(Course("C-201", 8.8))
+        expect(conveyor).to_contain_text("8,8")
+        expect(conveyor).to_contain_text("zone D")
+        expect(page.locator(".tile").nth(1)).to_have_attribute("data-machine", "C-201")
+        expect(page.locator("#announce")).to_contain_text("2 danger")
+        expect(conveyor.locator("time.age")).to_have_text("il y a 3 s")  # it counts by itself
+
+
+def test_a_tile_keeps_the_focus_when_it_changes_and_opens_with_enter(browser: Browser, site: Site) -> None:
+    with opened(browser) as (page, _):
+        page.goto(site.address)
+        expect(page.locator("#link-text")).to_have_text("en direct")
+        page.locator('[data-machine="C-201"]').focus()
+        site.write(Course("C-201", 8.8))
+        expect(page.locator('[data-machine="C-201"]')).to_contain_text("8,8")
+        expect(page.locator('[data-machine="C-201"]')).to_be_focused()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/machine/C-201")
+
+
+def test_the_charts_of_a_machine_are_drawn_and_the_trend_moves(browser: Browser, site: Site) -> None:
+    with opened(browser) as (page, seen):
+        page.goto(f"{site.address}/machine/P-101?range=15m")
+        for chart in ("trend", "temperature", "spectrum"):
+            page.wait_for_function(IS_DRAWN, arg=chart)
+        expect(page.locator("#link-text")).to_have_text("en direct")
+        before = page.evaluate(DRAWN, "trend")
+        site.write(Course("P-101", 12.3))
+        page.wait_for_function(f"before => ({DRAWN})('trend') !== before", arg=before)
+        expect(page.locator("#head")).to_contain_text("12,3")
+        expect(page.locator("#values")).to_contain_text("12,3")
+        assert seen.hosts == {site.address.removeprefix("http://")}
+
+
+def test_the_spectrum_changes_its_scale(browser: Browser, site: Site) -> None:
+    with opened(browser) as (page, _):
+        page.goto(f"{site.address}/machine/P-101")
+        page.wait_for_function(IS_DRAWN, arg="spectrum")
+        before = page.evaluate(DRAWN, "spectrum")
+        button = page.get_by_role("button", name="échelle log")
+        button.click()
+        expect(button).to_have_attribute("aria-pressed", "true")
+        page.wait_for_function(f"before => ({DRAWN})('spectrum') !== before", arg=before)
+
+
+def test_the_spectrum_shows_the_judged_band_and_the_whole_one_when_asked(
+    browser: Browser, site: Site
+) -> None:
+    with opened(browser) as (page, _):
+        page.goto(f"{site.address}/machine/P-101")
+        page.wait_for_function(IS_DRAWN, arg="spectrum")
+        judged = page.evaluate(DRAWN, "spectrum")
+        area = page.locator("#spectrum .u-over")
+        area.scroll_into_view_if_needed()
+        box = area.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 10, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 5, box["y"] + 20, steps=4)
+        page.mouse.up()
+        changed = f"before => ({DRAWN})('spectrum') !== before"
+        page.wait_for_function(changed, arg=judged)
+        area.dblclick()
+        page.wait_for_function(f"before => ({DRAWN})('spectrum') === before", arg=judged)
+        page.get_by_role("button", name="toute la bande").click()
+        page.wait_for_function(changed, arg=judged)
+        whole = page.evaluate(DRAWN, "spectrum")
+        area.dblclick()
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        assert page.evaluate(DRAWN, "spectrum") == whole
+
+
+def test_links_to_points_and_values_keep_the_period(browser: Browser, site: Site) -> None:
+    with opened(browser) as (page, _):
+        page.goto(f"{site.address}/machine/P-101?range=24h")
+        page.locator("#points a").nth(1).click()
+        page.wait_for_url("**/machine/P-101?point=2&channel=H&range=24h")
+        page.get_by_role("link", name="Kurtosis").click()
+        page.wait_for_url("**range=24h**")
+        expect(page.locator("#trend-title")).to_contain_text("Kurtosis")
+
+
+def test_an_empty_period_says_so_and_leads_to_the_newest_data(browser: Browser, tmp_path: Path) -> None:
+    _, path = seeded_plant(tmp_path, now_ns=time.time_ns() - 7200 * NS)
+    with running_page(make_app(path, clock=PlantClock())) as address, opened(browser) as (page, _):
+        page.goto(f"{address}/machine/P-101?range=15m")
+        expect(page.locator("#head")).to_contain_text("pas de données depuis 2 h")
+        expect(page.locator("#trend")).to_contain_text("Aucune mesure dans cette période.")
+        page.get_by_role("button", name="Voir les dernières mesures").click()
+        expect(page.locator("#trend .empty")).to_be_hidden()
+
+
+def test_arabic_reads_from_right_to_left(browser: Browser, site: Site) -> None:
+    with opened(browser) as (page, _):
+        page.goto(f"{site.address}/?lang=ar")
+        expect(page.locator("html")).to_have_attribute("dir", "rtl")
+        expect(page.locator("#link-text")).to_have_text("مباشر")
+        first, second = (page.locator(".tile").nth(i).bounding_box() for i in (0, 1))
+        assert first is not None
+        assert second is not None
+        assert first["x"] > second["x"]  # the worst stands at the right, where reading begins
+
+
+@pytest.mark.parametrize("path", ["/", "/machine/P-101", "/?lang=ar", "/machine/P-101?lang=ar"])
+def test_a_phone_needs_no_sideways_scrolling(browser: Browser, site: Site, path: str) -> None:
+    with opened(browser, viewport={"width": 320, "height": 640}) as (page, _):
+        page.goto(site.address + path)
+        expect(page.locator("#link")).to_contain_text("مباشر" if "ar" in path else "en direct")
+        if "machine/" in path:
+            page.wait_for_function(IS_DRAWN, arg="spectrum")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_dark_and_light_differ(browser: Browser, site: Site) -> None:
+    grounds = []
+    for scheme in ("light", "dark"):
+        with opened(browser, color_scheme=scheme) as (page, _):
+            page.goto(site.address)
+            grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert grounds[0] != grounds[1]
+
+
+def test_a_lost_link_takes_the_states_their_colour_and_comes_back(browser: Browser, tmp_path: Path) -> None:
+    """The page's own server stops and starts again on the same port: complaints are expected here."""
+    _, path = seeded_plant(tmp_path, now_ns=time.time_ns())
+    with ExitStack() as stack:
+        context = browser.new_context(locale="fr-FR")
+        stack.callback(context.close)
+        page = context.new_page()
+        with running_page(make_app(path, clock=PlantClock())) as address:
+            page.goto(address)
+            expect(page.locator("body.live")).to_be_attached()
+        expect(page.locator("body.offline")).to_be_attached(timeout=15_000)
+        expect(page.locator("#lost")).to_contain_text("ne sont plus à jour")
+        port = int(address.rsplit(":", 1)[1])
+        with running_page(make_app(path, clock=PlantClock()), port=port):
+            expect(page.locator("body.live")).to_be_attached(timeout=15_000)
+            expect(page.locator("#lost")).to_have_count(0)
+
+
+def test_the_page_before_the_first_ingest_fills_by_itself(browser: Browser, tmp_path: Path) -> None:
+    app = make_app(tmp_path / "historian.sqlite", clock=PlantClock())
+    with running_page(app) as address, opened(browser) as (page, _):
+        page.goto(address)
+        expect(page.locator(".tile.tone-unknown")).to_have_count(5)
+        expect(page.locator("#banner")).to_contain_text("Pas encore d'historique.")
+        writer = threading.Thread(target=seeded_plant, args=(tmp_path,), kwargs={"now_ns": time.time_ns()})
+        writer.start()
+        writer.join()
+        expect(page.locator(".tile.tone-danger")).to_have_count(1)
+        expect(page.locator("#banner")).to_be_empty()
+
+
+def test_the_sample_plant_has_the_machines_that_the_tests_speak_of() -> None:
+    assert {machine.id for machine in load_sample_plant().machines} == {c.machine for c in SAMPLE_COURSES}

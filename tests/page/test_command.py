@@ -1,0 +1,116 @@
+"""`palier console`: settings, --check, --print-config, serving and stopping."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dashboards.console.command import console
+from dashboards.console.settings import ConsoleSettings
+from palier.options import CommandError
+from palier.plant import sample_plant_path
+from palier.settings import load_settings
+from palier.strict_toml import ConfigError
+from tests.support.seeding import seeded_plant
+from tests.support.services import answers, free_port
+from tests.support.waiting import eventually
+
+
+def config(folder: Path, more: str = "") -> Path:
+    path = folder / "console.toml"
+    path.write_text(f'plant = "{sample_plant_path()}"\ndata = "{folder}"\n{more}', "utf-8")
+    return path
+
+
+def test_the_page_listens_on_loopback_unless_somebody_decides_otherwise(tmp_path: Path) -> None:
+    assert load_settings(ConsoleSettings, config(tmp_path)).host == "127.0.0.1"
+    with pytest.raises(ConfigError, match=r"no login.*insecure = true"):
+        load_settings(ConsoleSettings, config(tmp_path, 'host = "0.0.0.0"'))
+    opened = load_settings(ConsoleSettings, config(tmp_path, 'host = "0.0.0.0"\ninsecure = true'))
+    assert opened.host == "0.0.0.0"
+
+
+def test_a_wrong_key_is_named_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"console\.toml:3: unknown key 'prot'"):
+        load_settings(ConsoleSettings, config(tmp_path, "prot = 1"))
+
+
+def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALIER_CONSOLE_PORT", "8181")
+    assert load_settings(ConsoleSettings, config(tmp_path, "port = 9")).port == 8181
+
+
+def test_print_config_prints_settings_that_can_be_read_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console(config(tmp_path, 'lang = "ar"'), print_config=True)
+    printed = tmp_path / "printed.toml"
+    printed.write_text(capsys.readouterr().out, "utf-8")
+    assert load_settings(ConsoleSettings, printed).lang == "ar"
+
+
+def test_check_accepts_a_historian_that_is_not_there_yet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console(config(tmp_path), check=True)
+    assert "does not exist yet" in capsys.readouterr().out
+    seeded_plant(tmp_path)
+    console(config(tmp_path), check=True)
+    assert "can be read" in capsys.readouterr().out
+
+
+def test_check_refuses_a_file_that_is_no_historian(tmp_path: Path) -> None:
+    (tmp_path / "historian.sqlite").write_bytes(b"x" * 5000)
+    with pytest.raises(CommandError):
+        console(config(tmp_path), check=True)
+
+
+def test_a_plant_with_a_mistake_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = config(tmp_path)
+    broken = tmp_path / "plant.toml"
+    broken.write_text('[site]\nid = "a b"\n', "utf-8")
+    path.write_text(f'plant = "{broken}"\ndata = "{tmp_path}"\n', "utf-8")
+    with pytest.raises(ConfigError, match=r"plant\.toml:2"):
+        console(path, check=True)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_the_service_serves_and_ends_with_an_open_stream(tmp_path: Path, stop: signal.Signals) -> None:
+    seeded_plant(tmp_path)
+    port = free_port()
+    command = [sys.executable, "-P", "-m", "palier", "console", "--config"]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, str(config(tmp_path, f"port = {port}"))], stderr=log, stdout=log
+        )
+    try:
+        eventually(lambda: answers(port) or process.poll() is not None, 30, "the page")
+        with (
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+            client.stream("GET", "/events") as answer,
+        ):
+            next(answer.iter_lines())
+            process.send_signal(stop)
+            assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+    text = (tmp_path / "log").read_text()
+    assert f"http://127.0.0.1:{port}/" in text
+    assert "Traceback" not in text
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CommandError, match=f"port {port}"):
+            console(config(tmp_path, f"port = {port}"))
