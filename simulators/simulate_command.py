@@ -1,0 +1,123 @@
+"""`palier simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from palier.options import FAILED, USAGE, CommandError, QuietOption
+
+PlantOption = Annotated[
+    Path | None, typer.Option("--plant", metavar="FILE", help="The plant [default: the sample plant].")
+]
+Machines = Annotated[
+    list[str] | None, typer.Option("--machine", metavar="ID", help="Only this machine; may be repeated.")
+]
+Seconds = Annotated[float | None, typer.Option(min=1, help="How long, in seconds of the plant.")]
+Out = Annotated[
+    Path | None, typer.Option(metavar="FILE.npz", help="Write a recording, and its index beside it as .csv.")
+]
+Broker = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Feed an agent that sends to this broker.")
+]
+ScenarioOption = Annotated[
+    str, typer.Option("--scenario", metavar="NAME|FILE", help="healthy, demo, or a TOML file of faults.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")]
+Interval = Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between blocks of a point.")]
+BlockLength = Annotated[
+    float | None, typer.Option("--block", min=0.01, help="Seconds of a block [default: as the plant says].")
+]
+Node = Annotated[str, typer.Option(metavar="NAME", help="Name of the gateway, with --broker.")]
+
+
+def simulate(
+    *,
+    plant: PlantOption = None,
+    machine: Machines = None,
+    seconds: Seconds = None,
+    out: Out = None,
+    broker: Broker = None,
+    scenario: ScenarioOption = "healthy",
+    seed: Seed = 0,
+    interval: Interval = 5.0,
+    block: BlockLength = None,
+    node: Node = "simulated",
+    quiet: QuietOption = False,
+) -> None:
+    """Simulated machines, written to a recording (--out) or sent through an agent (--broker).
+
+    Example:
+      palier simulate --machine P-101 --scenario demo --seconds 60 --out pump.npz
+      palier simulate --broker 127.0.0.1:1883 --scenario demo
+    """
+    if (out is None) == (broker is None):
+        raise CommandError("give either --out FILE.npz or --broker HOST:PORT", USAGE)
+    table: dict[str, object] = {"seed": seed, "interval_s": interval, "machines": list(machine or ())}
+    if plant is not None:
+        table["plant_file"] = str(plant.resolve())
+    if block is not None:
+        table["block_s"] = block
+    table |= _scenario(scenario)
+    if out is not None:
+        _write(table, out, seconds, quiet=quiet)
+    elif broker is not None:
+        _feed(table, broker, node, seconds, quiet=quiet)
+
+
+def _scenario(name: str) -> dict[str, object]:
+    from palier.strict_toml import did_you_mean
+
+    from .scenario import SHIPPED
+
+    if name in SHIPPED:
+        return {"scenario": name}
+    if not Path(name).is_file():
+        near = did_you_mean(name, SHIPPED)
+        raise CommandError(
+            f"--scenario must be {', '.join(SHIPPED)}, or a TOML file that is there, got {name!r}{near}",
+            USAGE,
+        )
+    return {"scenario_file": str(Path(name).resolve())}
+
+
+def _write(table: dict[str, object], out: Path, seconds: float | None, *, quiet: bool) -> None:
+    import time
+
+    from palier.clock import PlantClock
+
+    from .recorder import record, write_recording
+    from .source import open_source
+
+    if out.suffix.lower() != ".npz":
+        raise CommandError(f"--out must end in .npz, the format that is written, got {str(out)!r}", USAGE)
+    if seconds is None:
+        raise CommandError("--out needs --seconds", USAGE)
+    try:
+        source = open_source(table, PlantClock())
+        count = write_recording(
+            record(source.machines, source.scenario, source.options, start_s=time.time(), seconds=seconds),
+            out,
+        )
+    except ValueError as error:
+        raise CommandError(str(error), USAGE) from error
+    except OSError as error:
+        raise CommandError(f"{out} can't be written: {error.strerror}", FAILED) from error
+    if not quiet:
+        typer.echo(f"{count} records in {out}, their index in {out.with_suffix('.csv')}")
+
+
+def _feed(table: dict[str, object], broker: str, node: str, seconds: float | None, *, quiet: bool) -> None:
+    from .feeder import Feed, FeedError, feed
+
+    host, _, port = broker.rpartition(":")
+    if not host or not port.isdigit():
+        raise CommandError(f"--broker must be HOST:PORT, got {broker!r}", USAGE)
+    try:
+        feed(Feed(table, host, int(port), node, seconds), say=(lambda text: None) if quiet else typer.echo)
+    except ValueError as error:
+        raise CommandError(str(error), USAGE) from error
+    except FeedError as error:
+        raise CommandError(str(error)) from error

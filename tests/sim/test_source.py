@@ -1,0 +1,180 @@
+"""The source `simulated` as an agent sees it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.types import ChannelSpec, MachineSpec, PointSpec, Quantity
+from palier.clock import PlantClock
+from palier.frames import MAX_FRAME_BYTES, Frame, Readings, Waveform
+from palier.plant import load_sample_plant, sample_plant_path
+from palier.source import OpenSource, Source
+from simulators.source import Options, open_source, stagger, tasks_of
+
+START_NS = 1_700_000_000_000_000_000
+
+
+def fast_clock(rate: float = 2000.0) -> PlantClock:
+    """A plant clock that makes a minute of the plant last 30 ms."""
+    return PlantClock(start_ns=START_NS, rate=rate, wall_start_ns=time.time_ns())
+
+
+def take(count: int, rate: float = 2000.0, **options: object) -> list[Frame]:
+    source = open_source({"interval_s": 20.0, "block_s": 0.1, **options}, fast_clock(rate))
+    return list(islice(source.frames(threading.Event()), count))
+
+
+def test_it_is_a_source() -> None:
+    opener: OpenSource = open_source
+    source: Source = opener({}, PlantClock())
+    assert {device.machine for device in source.devices()} == {"P-101", "C-201", "V-301", "L-401", "B-501"}
+
+
+def test_frames_are_what_the_birth_announced() -> None:
+    source = open_source({"interval_s": 20.0, "block_s": 0.1}, fast_clock())
+    born = {(d.machine, c.name): c for d in source.devices() for c in d.channels}
+    for frame in islice(source.frames(threading.Event()), 20):
+        names = (
+            frame.channels if isinstance(frame, Readings) else [f"{frame.point}/{c}" for c in frame.channels]
+        )
+        for name, unit in zip(names, frame.unit, strict=True):
+            assert born[frame.machine, name].unit == unit
+        if isinstance(frame, Waveform):
+            assert frame.samples.dtype == np.dtype(born[frame.machine, names[0]].dtype)
+            assert frame.fs_hz == born[frame.machine, names[0]].fs_hz
+            assert frame.scale == (born[frame.machine, names[0]].scale,)
+
+
+def test_every_point_and_every_machine_comes_within_one_interval() -> None:
+    frames = take(15, rate=50.0)
+    waveforms = {(f.machine, f.point) for f in frames if isinstance(f, Waveform)}
+    readings = [f.machine for f in frames if isinstance(f, Readings)]
+    assert len(waveforms) == 10
+    assert sorted(readings) == ["B-501", "C-201", "L-401", "P-101", "V-301"]
+
+
+def test_frames_come_in_order_of_their_end() -> None:
+    ends = [frame.end_ns for frame in take(40, rate=200.0)]
+    assert ends == sorted(ends)
+
+
+def test_readings_come_at_once_and_then_at_most_once_a_minute() -> None:
+    frames = [f for f in take(30, machine="P-101", interval_s=5.0, rate=400.0) if isinstance(f, Readings)]
+    assert len(frames) >= 2
+    assert frames[0].start_ns - START_NS < 30e9  # at once, but for the pace of this clock
+    assert np.all(np.diff([f.start_ns for f in frames]) >= 59.9e9)
+
+
+def test_a_block_ends_when_it_is_given_and_never_before_its_length_has_passed() -> None:
+    clock = fast_clock(rate=50.0)
+    source = open_source({"machine": "P-101", "interval_s": 20.0, "block_s": 2.0}, clock)
+    for frame in islice(source.frames(threading.Event()), 6):
+        assert frame.end_ns <= clock.now_ns()
+        assert frame.start_ns >= START_NS
+
+
+def test_a_gateway_that_was_held_up_does_not_catch_up() -> None:
+    clock = fast_clock(rate=1000.0)
+    frames = open_source({"machine": "B-501", "interval_s": 20.0, "block_s": 0.1}, clock).frames(
+        threading.Event()
+    )
+    next(f for f in frames if isinstance(f, Waveform))
+    time.sleep(0.2)  # 200 s of the plant
+    late = next(f for f in frames if isinstance(f, Waveform))
+    assert clock.now_ns() - late.end_ns < 60e9
+
+
+def test_the_speed_travels_where_the_plant_says_that_the_gateway_sends_it() -> None:
+    for frame in take(15, rate=50.0):
+        if isinstance(frame, Waveform):
+            spec = load_sample_plant().machine(frame.machine)
+            assert spec is not None
+            assert (frame.speed_rpm is not None) == (spec.speed_source == "frame")
+
+
+def test_slow_values_are_plausible() -> None:
+    fan = next(f for f in take(5, machine="V-301") if isinstance(f, Readings))
+    values = dict(zip(fan.channels, fan.values[:, 0], strict=True))
+    assert values["1/N"] == pytest.approx(990, rel=0.02)
+    assert 30 < values["1/T"] < 80
+
+
+def test_the_same_seed_samples_the_same_signal() -> None:
+    first, second = (
+        next(f for f in take(3, machine="P-101", seed=7) if isinstance(f, Waveform)) for _ in range(2)
+    )
+    # The ends differ by the jitter of the wall clock, the draws do not.
+    assert first.samples.std() == pytest.approx(second.samples.std(), rel=0.05)
+
+
+def test_it_stops_at_once() -> None:
+    stop = threading.Event()
+    source = open_source({"machine": "P-101"}, PlantClock())
+    got: list[Frame] = []
+    thread = threading.Thread(target=lambda: got.extend(source.frames(stop)))
+    thread.start()
+    stop.set()
+    thread.join(2.0)
+    assert not thread.is_alive()
+
+
+def test_the_plant_of_a_file() -> None:
+    source = open_source({"plant_file": str(sample_plant_path()), "machines": ["B-501"]}, PlantClock())
+    assert [d.machine for d in source.devices()] == ["B-501"]
+
+
+def test_blocks_are_spread_over_the_interval() -> None:
+    tasks = [
+        t for m in load_sample_plant().machines for t in tasks_of(m, Options(interval_s=5.0, block_s=1.0))
+    ]
+    first = [wait for wait, task in zip(stagger(tasks, 5.0), tasks, strict=True) if task.point is not None]
+    assert np.diff(first) == pytest.approx(0.5)
+
+
+def test_without_options_a_block_is_as_long_as_the_plant_says() -> None:
+    spec = load_sample_plant().machine("P-101")
+    assert spec is not None
+    assert [t.n for t in tasks_of(spec, Options()) if t.point is not None] == [102_400, 102_400]
+
+
+def channel(name: str, fs_hz: float) -> ChannelSpec:
+    return ChannelSpec(name, Quantity.ACCELERATION, "m/s²", "H", fs_hz, 1000)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"machine": "Z-9"}, "no machine 'Z-9'.*P-101"),
+        ({"interval": 3}, "has the keys .*interval_s.*got interval"),
+        ({"interval_s": 0}, "interval_s must be a number from 0.1"),
+        ({"interval_s": 1.0}, "interval_s must be at least the block's 4 s"),
+        ({"block_s": "long"}, "block_s must be a number"),
+        ({"block_s": 100.0, "interval_s": 200.0}, f"fit {MAX_FRAME_BYTES} bytes"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"seed": True}, "seed must be a whole number"),
+        ({"machines": 3}, "machines must be a list"),
+        ({"plant_file": 3}, "plant_file must be text"),
+        ({"scenario": "flood"}, "scenario must be one of healthy, demo"),
+        ({"scenario_file": "/nowhere.toml"}, "can't be read"),
+    ],
+)
+def test_options_that_can_not_be(options: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        open_source(options, PlantClock())
+
+
+def test_channels_of_a_point_must_share_their_rate() -> None:
+    point = PointSpec("1", (channel("H", 25600), channel("V", 12800)))
+    with pytest.raises(ValueError, match="one fs_hz"):
+        tasks_of(MachineSpec("X", (point,)), Options())
+
+
+def test_a_plant_file_that_is_missing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"plant\.toml"):
+        open_source({"plant_file": str(tmp_path / "plant.toml")}, PlantClock())
