@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from models.detection.zones import LimitKind
 from palier.historian.base import Historian
 
-from .context import channel_in, console_of, feature_in, window_in, words_of
+from .context import console_of, feature_in, window_in, words_of
 from .machine import MachineView
 from .overview import TEMPERATURE_UNIT, Tile
 from .pages import view_in
@@ -198,10 +198,9 @@ async def _ask(request: Request, query: Callable[[Historian], T]) -> T:
 
 
 def _channel(request: Request, view: MachineView) -> ChannelRef:
-    channel = channel_in(request) or view.channel
-    if channel is None:
+    if view.channel is None:
         raise HTTPException(404, words_of(request).t("error_channel", machine=view.tile.machine))
-    return channel
+    return view.channel
 
 
 def _tile(tile: Tile) -> dict[str, object]:

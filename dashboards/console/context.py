@@ -96,11 +96,15 @@ def name_in(request: Request, text: str | None, what: str) -> str:
 
 
 def channel_in(request: Request) -> ChannelRef | None:
-    """The channel of `?point=&channel=`, None without both. HTTPException 400 for what can't be a name."""
+    """The channel of `?point=&channel=`, None without both; its name is "" where the point alone is given.
+
+    HTTPException 400 for what can't be a name.
+    """
     point, channel = request.query_params.get("point"), request.query_params.get("channel")
     if point is None and channel is None:
         return None
-    return ChannelRef(name_in(request, point, "point"), name_in(request, channel, "channel"))
+    name = "" if channel is None else name_in(request, channel, "channel")
+    return ChannelRef(name_in(request, point, "point"), name)
 
 
 def window_in(request: Request, default: str = DEFAULT_RANGE) -> Window:

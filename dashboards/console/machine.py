@@ -56,12 +56,17 @@ class MachineView:
 def machine_view(
     console: Console, board: Board, machine: str, wanted: ChannelRef | None = None
 ) -> MachineView:
-    """The view of a machine on a board. Raises NoSuchMachineError or NoSuchChannelError."""
+    """The view of a machine on a board; a point without a channel's name means its first one.
+
+    Raises NoSuchMachineError or NoSuchChannelError.
+    """
     tile = board.overview.tile(machine)
     if tile is None:
         raise NoSuchMachineError(machine)
     spec, data = console.plant.machine(machine), board.snapshot.machines.get(machine, MachineData())
     channels = channels_of(spec, data)
+    if wanted is not None and not wanted.channel:
+        wanted = next((channel for channel in channels if channel.point == wanted.point), wanted)
     if wanted is not None and wanted not in channels:
         raise NoSuchChannelError(wanted)
     channel = wanted or default_channel(channels, data)

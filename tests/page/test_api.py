@@ -103,7 +103,7 @@ def test_values_have_names_and_units_for_people(client: httpx.Client) -> None:
         ("/api/machines/a%20b", 400, "A-Z a-z 0-9"),
         ("/api/machines/" + "x" * 65, 400, "1 à 64"),
         ("/api/machines/P-101/trend?point=9&channel=H", 404, "n'a pas cette voie"),
-        ("/api/machines/P-101/trend?point=1", 400, "channel doit"),
+        ("/api/machines/P-101/trend?channel=H", 400, "point doit"),
         ("/api/machines/P-101/trend?point=1&channel=H%27;--", 400, "channel doit"),
         ("/api/machines/P-101/trend?range=1y", 400, "15m, 1h, 24h, 7d, 30d"),
         ("/api/machines/P-101/trend?end=soon", 400, "ms depuis 1970"),
@@ -136,3 +136,13 @@ def test_a_language_nobody_speaks_is_refused_in_the_pages_own(seeded: Path, lang
         answer = opened.get("/api/machines/P-101/values?lang=de")
         assert answer.status_code == 400
         assert answer.json()["error"] == Words(lang).t("error_lang", allowed="fr, en, ar", got="de")
+
+
+def test_a_point_alone_means_its_first_channel(client: httpx.Client) -> None:
+    alone = client.get("/api/machines/P-101/values", params={"point": "2"})
+    assert alone.json()["values"]
+    assert (
+        alone.json() == client.get("/api/machines/P-101/values", params={"point": "2", "channel": "H"}).json()
+    )
+    assert client.get("/machine/P-101", params={"point": "2"}).status_code == 200
+    assert client.get("/machine/P-101", params={"point": "9"}).status_code == 404
