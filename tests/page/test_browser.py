@@ -5,52 +5,29 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from palier.clock import PlantClock
 from palier.historian.sqlite import SqliteHistorian
 from palier.plant import Plant, load_sample_plant
 from tests.page.conftest import make_app
+from tests.support.browsing import DRAWN, chromium, opened
 from tests.support.page_server import running_page
 from tests.support.seeding import NS, SAMPLE_COURSES, Course, add_blocks, seeded_plant
-from tests.support.services import chromium_path
 
-# Without the background flags Chromium itself calls its maker's hosts.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-DRAWN = "id => document.querySelector(`#${id} canvas`).toDataURL()"
 IS_DRAWN = "id => !!document.querySelector(`#${id} canvas`)"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium_path()
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(path), args=ARGUMENTS)
-        yield opened
-        opened.close()
-
-
-@dataclass
-class Seen:
-    """What a page did: its console's complaints, its failures, and the hosts that it asked."""
-
-    complaints: list[str] = field(default_factory=list)
-    hosts: set[str] = field(default_factory=set)
+    with chromium() as started:
+        yield started
 
 
 @dataclass
@@ -75,24 +52,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
     plant, path = seeded_plant(tmp_path, now_ns=time.time_ns() - 2 * NS)
     with running_page(make_app(path, clock=PlantClock())) as address:
         yield Site(address, path, plant)
-
-
-@contextmanager
-def opened(browser: Browser, **settings: object) -> Iterator[tuple[Page, Seen]]:
-    """A page of a fresh browser context, an English one: the page speaks French by itself. Its complaints
-    fail the test."""
-    settings.setdefault("locale", "en-US")
-    with ExitStack() as stack:
-        context = browser.new_context(**settings)  # type: ignore[arg-type]
-        stack.callback(context.close)
-        page, seen = context.new_page(), Seen()
-        page.on(
-            "console", lambda m: seen.complaints.append(m.text) if m.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        page.on("request", lambda request: seen.hosts.add(request.url.split("/")[2]))
-        yield page, seen
-        assert seen.complaints == []
 
 
 def test_the_overview_shows_five_tiles_and_asks_no_other_host(browser: Browser, site: Site) -> None:
