@@ -30,9 +30,10 @@ from palier.wire.topics import Kind, Topic, state_topic
 from . import events as ev
 from .connection import Connection, ConnectionFailedError, Message, Waker, Will
 from .devices import device_of, merge_devices
-from .machine import LIVE_WITHIN_S, Link, Phase, begin, step
+from .machine import LIVE_WITHIN_S, begin, step
 from .outbox import Outbox, OutboxFullError
 from .settings import AgentSettings
+from .window import Link, Phase
 
 TICK_S: Final = 0.25
 STEADY_S: Final = 5.0  # a connection that lasted so long was a good one: the next pause is a short one

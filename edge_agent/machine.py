@@ -32,17 +32,15 @@ Times are link times: monotonic seconds, given by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from palier import ranges
 from palier.ranges import Ranges
-from palier.wire.state import HostState, HostView, Reaction, hear
+from palier.wire.state import HostState, Reaction, hear
 
 from .events import (
-    Candidate,
     Cause,
     Connected,
     Disconnect,
@@ -51,99 +49,42 @@ from .events import (
     Event,
     FramesAdded,
     FramesDropped,
-    Measure,
     Measured,
     RebirthRequested,
     Release,
     SendBirth,
     SendDeath,
-    SendFrame,
     SendLedger,
     Stop,
     StoredReceived,
     Tick,
     Written,
 )
+from .window import (
+    MAX_FRAMES_IN_FLIGHT,
+    NO_HOST,
+    STALL_S,
+    Link,
+    Phase,
+    newest,
+    next_known,
+    send,
+    send_again,
+    send_new,
+)
 
-MAX_FRAMES_IN_FLIGHT: Final = 100
-MAX_BYTES_IN_FLIGHT: Final = 8_000_000
-FIRST_WINDOW: Final = 16  # a retained "online" may be stale; what it can cost is this window
-MAX_HANDED: Final = 8  # more would pile up copies in the client's unbounded queue on a slow link
-MAX_HANDED_BYTES: Final = 1_000_000  # 8 s at 1 Mbit/s: a ping behind it still comes within the keepalive
 SYNC_WAIT_S: Final = 2.0
-STALL_S: Final = 10.0  # well above the 2 s of commit work that the credit allows in flight
 MAX_STALL_S: Final = 60.0
 LIVE_WITHIN_S: Final = 30.0
 LEDGER_EVERY_S: Final = 60.0
 LEDGER_IDLE_S: Final = 1.0  # everything acknowledged: the report then shows a round balance
 LEDGER_APART_S: Final = 5.0  # a gateway that samples each few seconds is idle as often
-LOOK_AHEAD: Final = 16  # rows measured at once: twice what can be handed over
 MAX_RETURNED: Final = 3 * MAX_FRAMES_IN_FLIGHT  # with two windows beside it a birth is within MAX_RANGES
-
-
-class Phase(StrEnum):
-    """Where the link stands; the table above."""
-
-    OFFLINE = "offline"
-    WAITING = "waiting"
-    SYNCING = "syncing"
-    OPEN = "open"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A frame in flight: `order` counts sendings, so that of two frames the earlier sent is known."""
-
-    order: int
-    size: int
-    historical: bool
-
-
-_NO_HOST: Final = HostView()
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """The whole state. Make one with `begin`; never changed in place."""
-
-    epoch: str
-    last_seq: int
-    unsent: Ranges
-    suspects: Ranges  # sent perhaps by an earlier process: asked for at the birth
-    phase: Phase = Phase.OFFLINE
-    host: HostView = _NO_HOST  # what this connection has heard of it
-    sync_until: float = 0.0
-    in_flight: Mapping[int, Sent] = field(default_factory=dict)
-    again: tuple[int, ...] = ()  # in flight, found lost, to be sent again; newest first
-    # the newest unsent again after a session change, and whether their first sending was historical
-    returned: Mapping[int, bool] = field(default_factory=dict)
-    known: tuple[Candidate, ...] = ()  # the newest unsent, measured
-    measuring: bool = False
-    credit: tuple[int, int] | None = None  # frames, bytes; None before the first acknowledgement
-    handed: tuple[int, ...] = ()  # sizes of the frames not yet written, in order
-    orders: int = 0
-    progress_at: float = 0.0
-    stall_s: float = STALL_S
-    ledger_at: float = 0.0
-    ledger_sent_at: float = float("-inf")
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """(frames, bytes) that may be in flight now."""
-        if self.credit is None:
-            return FIRST_WINDOW, MAX_BYTES_IN_FLIGHT
-        return min(MAX_FRAMES_IN_FLIGHT, self.credit[0]), min(MAX_BYTES_IN_FLIGHT, self.credit[1])
-
-    @property
-    def idle(self) -> bool:
-        """Whether everything is acknowledged."""
-        return not self.in_flight and not self.unsent
 
 
 def begin(epoch: str, last_seq: int, pending: Ranges) -> Link:
     """The state at start. A window of the newest pending frames may have been sent by an earlier process."""
-    return Link(epoch, last_seq, pending, ranges.of(_newest(pending, MAX_FRAMES_IN_FLIGHT)))
+    return Link(epoch, last_seq, pending, ranges.of(newest(pending, MAX_FRAMES_IN_FLIGHT)))
 
 
 def step(link: Link, event: Event, now: float) -> tuple[Link, tuple[Effect, ...]]:
@@ -151,7 +92,7 @@ def step(link: Link, event: Event, now: float) -> tuple[Link, tuple[Effect, ...]
     if link.phase is Phase.CLOSED:
         return link, ()
     link, effects = _react(link, event, now)
-    link, more = _send(link, now)
+    link, more = send(link, now)
     return link, (*effects, *more)
 
 
@@ -175,7 +116,7 @@ def _note(link: Link, event: Event, now: float) -> Link:
     """Events that have no answer but what may now be sent."""
     match event:
         case Connected() if link.phase is Phase.OFFLINE:
-            link = replace(link, phase=Phase.WAITING, host=_NO_HOST, measuring=False)  # Measured may be lost
+            link = replace(link, phase=Phase.WAITING, host=NO_HOST, measuring=False)  # Measured may be lost
         case Disconnected():
             link = replace(link, phase=Phase.OFFLINE, handed=())
         case Written(count):
@@ -293,10 +234,10 @@ def _probe(link: Link, now: float) -> tuple[Link, tuple[Effect, ...]]:
     stalled = replace(link, progress_at=now, stall_s=min(MAX_STALL_S, 2 * link.stall_s))
     if link.in_flight:
         last = max(link.in_flight, key=lambda seq: link.in_flight[seq].order)
-        return _send_again(stalled, last, Cause.PROBE)
-    if not _next_known(link):
+        return send_again(stalled, last, Cause.PROBE)
+    if not next_known(link):
         return link, ()  # `_send` asks for its size; the next tick sends it
-    return _send_new(stalled, now, Cause.PROBE)
+    return send_new(stalled, now, Cause.PROBE)
 
 
 def _stop(link: Link) -> tuple[Link, tuple[Effect, ...]]:
@@ -307,94 +248,3 @@ def _stop(link: Link) -> tuple[Link, tuple[Effect, ...]]:
         case Phase.WAITING:
             return closed, (Disconnect(),)
     return closed, ()
-
-
-def _send(link: Link, now: float) -> tuple[Link, tuple[Effect, ...]]:
-    """Send what the window allows: lost frames first, then the newest unsent."""
-    if link.phase is not Phase.OPEN:
-        return link, ()
-    effects: list[Effect] = []
-    while link.again and _can_hand_over(link, link.in_flight[link.again[0]].size) and _fits_again(link):
-        link, sent = _send_again(link, link.again[0], Cause.GAP)
-        effects += sent
-    while len(link.handed) < MAX_HANDED and not link.again and link.unsent:
-        row = _next_known(link)
-        if row is None:
-            if not link.measuring:
-                effects.append(Measure(_newest(link.unsent, LOOK_AHEAD)))
-                link = replace(link, measuring=True)
-            break
-        if not (_can_hand_over(link, row.size) and _fits(link, row.size, link.in_flight.values())):
-            break
-        link, sent = _send_new(link, now, None)
-        effects += sent
-    return link, tuple(effects)
-
-
-def _can_hand_over(link: Link, size: int) -> bool:
-    """Rule 4."""
-    if not link.handed:
-        return True
-    return len(link.handed) < MAX_HANDED and sum(link.handed) + size <= MAX_HANDED_BYTES
-
-
-def _next_known(link: Link) -> Candidate | None:
-    """The newest unsent frame, if its size is known."""
-    if link.unsent and link.known and link.known[0].seq == link.unsent[-1][1]:
-        return link.known[0]
-    return None
-
-
-def _fits_again(link: Link) -> bool:
-    """Whether one more of the lost frames may be on its way; those that wait are not."""
-    on_the_way = [sent for seq, sent in link.in_flight.items() if seq not in link.again]
-    return _fits(link, link.in_flight[link.again[0]].size, on_the_way)
-
-
-def _fits(link: Link, size: int, others: Iterable[Sent]) -> bool:
-    sizes = [sent.size for sent in others]
-    frames, total = link.window
-    if frames <= 0:
-        return False
-    return not sizes or (len(sizes) < frames and sum(sizes) + size <= total)
-
-
-def _send_again(link: Link, seq: int, cause: Cause) -> tuple[Link, tuple[Effect, ...]]:
-    sent = replace(link.in_flight[seq], order=link.orders)
-    link = replace(
-        link,
-        in_flight={**link.in_flight, seq: sent},
-        again=tuple(other for other in link.again if other != seq),
-        handed=(*link.handed, sent.size),
-        orders=link.orders + 1,
-    )
-    return link, (SendFrame(seq, sent.historical, cause),)
-
-
-def _send_new(link: Link, now: float, cause: Cause | None) -> tuple[Link, tuple[Effect, ...]]:
-    """Send the first of `known`; without a cause: FIRST, or SESSION where it was sent in an earlier one."""
-    row = link.known[0]
-    historical = link.returned.get(row.seq, now > row.live_until)
-    if cause is None:
-        cause = Cause.SESSION if row.seq in link.returned else Cause.FIRST
-    lo, hi = link.unsent[-1]
-    link = replace(
-        link,
-        unsent=link.unsent[:-1] if lo == hi else (*link.unsent[:-1], (lo, hi - 1)),
-        known=link.known[1:],
-        returned={seq: was for seq, was in link.returned.items() if seq != row.seq},
-        in_flight={**link.in_flight, row.seq: Sent(link.orders, row.size, historical)},
-        handed=(*link.handed, row.size),
-        orders=link.orders + 1,
-    )
-    return link, (SendFrame(row.seq, historical, cause),)
-
-
-def _newest(pending: Ranges, count: int) -> tuple[int, ...]:
-    """Up to `count` of the highest numbers, highest first."""
-    out: list[int] = []
-    for lo, hi in reversed(pending):
-        out += range(hi, max(lo, hi - (count - len(out)) + 1) - 1, -1)
-        if len(out) >= count:
-            break
-    return tuple(out)

@@ -18,10 +18,10 @@ from palier.source import ENTRY_POINT_GROUP, OpenSource, Source
 from . import events as ev
 from .health import HealthServer, Report
 from .link import LinkThread
-from .machine import Phase
 from .outbox import EPOCH_DIGITS, Kept, Outbox, open_outbox
 from .recorder import Recorder, SourceThread
 from .settings import AgentSettings, SourceSettings
+from .window import Phase
 
 STUCK_S: Final = 30.0  # the link's loop comes round four times a second; a connect attempt takes at most 10 s
 

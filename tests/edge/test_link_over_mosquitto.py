@@ -15,10 +15,10 @@ import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge_agent.events import Cause
-from edge_agent.machine import Phase
 from edge_agent.outbox import Outbox, OutboxFullError, open_outbox
 from edge_agent.service import AgentService
 from edge_agent.settings import AgentSettings, BrokerSettings, SourceSettings
+from edge_agent.window import Phase
 from palier import brokers, ranges
 from palier.clock import PlantClock
 from palier.frames import Frame, Readings

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edge_agent import events as ev
-from edge_agent.machine import MAX_STALL_S, Phase, begin, step
+from edge_agent.machine import MAX_STALL_S, begin, step
+from edge_agent.window import Phase
 from palier import ranges
 from palier.wire.state import HostState
 from tests.support.link_simulation import EPOCH, FRAME_BYTES, Birth, Edge, Host, connect, deliver, settle

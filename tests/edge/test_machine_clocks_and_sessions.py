@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edge_agent import events as ev
-from edge_agent.machine import FIRST_WINDOW, step
+from edge_agent.machine import step
+from edge_agent.window import FIRST_WINDOW
 from palier import ranges
 from palier.wire.messages import MAX_RANGES
 from palier.wire.state import HostState

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from edge_agent import events as ev
-from edge_agent.machine import Phase
+from edge_agent.window import Phase
 from palier import ranges
 from palier.wire.state import HostState
 from tests.support.link_simulation import EPOCH, Birth, Edge, Host, connect, settle

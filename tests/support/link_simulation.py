@@ -10,7 +10,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from edge_agent import events as ev
-from edge_agent.machine import MAX_HANDED, MAX_HANDED_BYTES, Link, Phase, begin, step
+from edge_agent.machine import begin, step
+from edge_agent.window import MAX_HANDED, MAX_HANDED_BYTES, Link, Phase
 from palier import ranges
 from palier.ranges import Ranges
 from palier.wire.state import HostState
