@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_agent.outbox import open_outbox
 from palier import ranges
 from palier.frames import Waveform
-from tests.support.edge_agent import start_agent, stop_agent, write_agent
+from tests.support.edge_agent import running_agent, stop_agent, write_agent
 from tests.support.fake_host import FakeHost
 from tests.support.services import Mosquitto
 from tests.support.waiting import eventually
@@ -17,16 +17,12 @@ BLOCKS = 4096 // 64
 
 
 def test_every_frame_arrives_and_the_ledger_adds_up(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    agent = start_agent(write_agent(tmp_path, mosquitto.port))
-    try:
-        with FakeHost(mosquitto.port) as host:
-            eventually(lambda: len(host.stored) == BLOCKS, 20, "all frames at the host")
-            eventually(lambda: host.reports and host.reports[-1].pending == 0, 20, "a round balance")
-            code = stop_agent(agent)
-            eventually(lambda: host.kinds and host.kinds[-1] == "NDEATH", 5, "the agent's NDEATH")
-    finally:
-        agent.kill()
-        agent.wait()
+    config = write_agent(tmp_path, mosquitto.port)
+    with running_agent(config) as agent, FakeHost(mosquitto.port) as host:
+        eventually(lambda: len(host.stored) == BLOCKS, 20, "all frames at the host")
+        eventually(lambda: host.reports and host.reports[-1].pending == 0, 20, "a round balance")
+        code = stop_agent(agent)
+        eventually(lambda: host.kinds and host.kinds[-1] == "NDEATH", 5, "the agent's NDEATH")
     assert code == 0
     assert not host.errors
     assert set(host.received.values()) == {1}
@@ -41,18 +37,12 @@ def test_every_frame_arrives_and_the_ledger_adds_up(mosquitto: Mosquitto, tmp_pa
 def test_kill_9_in_the_middle_loses_nothing_and_keeps_the_epoch(mosquitto: Mosquitto, tmp_path: Path) -> None:
     config = write_agent(tmp_path, mosquitto.port, rate="20")  # a block of 64 samples each 3.2 ms
     with FakeHost(mosquitto.port) as host:
-        agent = start_agent(config)
-        eventually(lambda: len(host.stored) > 20, 20, "some frames at the host")
-        agent.kill()
-        agent.wait()
-        agent = start_agent(config)  # samples the whole recording once more
-        try:
+        with running_agent(config):  # it ends by kill -9
+            eventually(lambda: len(host.stored) > 20, 20, "some frames at the host")
+        with running_agent(config) as agent:  # samples the whole recording once more
             eventually(lambda: len(host.births) > 1, 20, "the birth of the second process")
             eventually(lambda: len(host.stored) > 20 + BLOCKS, 30, "the second run's frames")
             assert stop_agent(agent) == 0
-        finally:
-            agent.kill()
-            agent.wait()
     assert len({birth.epoch for birth in host.births}) == 1
     with closing(
         open_outbox(tmp_path / "outbox", "usine/p1", draw_epoch=lambda: "0" * 16, cap_bytes=10**9)

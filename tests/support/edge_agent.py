@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -68,16 +70,21 @@ rate = {rate}
     return config
 
 
-def start_agent(config: Path) -> subprocess.Popen[bytes]:
-    """`python -P -m edge_agent`, as `palier agent` runs it."""
-    log = config.with_suffix(".log").open("ab")
-    with log:
-        return subprocess.Popen(
+@contextmanager
+def running_agent(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -P -m edge_agent`, as `palier agent` runs it; gone at the end, whatever the test came to."""
+    with config.with_suffix(".log").open("ab") as log:
+        agent = subprocess.Popen(
             [sys.executable, "-P", "-m", "edge_agent", "--config", str(config)],
             stdout=log,
             stderr=log,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
+    try:
+        yield agent
+    finally:
+        agent.kill()
+        agent.wait()
 
 
 def stop_agent(process: subprocess.Popen[bytes]) -> int:
