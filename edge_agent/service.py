@@ -84,11 +84,12 @@ class AgentService:
         for source in self.sources:
             source.start()
         log.info(
-            "agent %s started: outbox epoch %s at %s, %d frames pending",
+            "agent %s started: outbox epoch %s at %s, %d frames pending, health on port %s",
             self.settings.edge,
             self.outbox.epoch,
             self.settings.data,
             self.outbox.totals().pending,
+            self.health.port if self.health is not None else "none",
         )
 
     def stop_sampling(self) -> None:

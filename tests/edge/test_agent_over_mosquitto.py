@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def test_every_frame_arrives_and_the_ledger_adds_up(mosquitto: Mosquitto, tmp_pa
         code = stop_agent(agent)
         eventually(lambda: host.kinds and host.kinds[-1] == "NDEATH", 5, "the agent's NDEATH")
     assert code == 0
+    assert re.search(r"health on port \d+", config.with_suffix(".log").read_text())
     assert not host.errors
     assert set(host.received.values()) == {1}
     last = host.reports[-1]
