@@ -136,6 +136,52 @@ class Gear:
         """Gear mesh order in multiples of the machine's speed."""
         return self.driving_teeth * self.shaft_order
 
+    @property
+    def driven_order(self) -> float:
+        """Order of the driven shaft."""
+        return self.mesh_order / self.driven_teeth
+
+
+@dataclass(frozen=True, slots=True)
+class Impeller:
+    """The vanes of a pump or the blades of a fan, and the order of the shaft that carries them."""
+
+    vanes: int
+    shaft_order: float = 1.0
+
+    @property
+    def vane_order(self) -> float:
+        """Vanes passing by, in multiples of the machine's speed."""
+        return self.vanes * self.shaft_order
+
+
+@dataclass(frozen=True, slots=True)
+class Belt:
+    """A belt by its length and one of its pulleys (pitch diameter), with the order of that pulley's shaft."""
+
+    pulley_diameter_mm: float
+    length_mm: float
+    shaft_order: float = 1.0
+
+    @property
+    def belt_order(self) -> float:
+        """Turns of the belt itself, in multiples of the machine's speed."""
+        return math.pi * self.pulley_diameter_mm / self.length_mm * self.shaft_order
+
+
+@dataclass(frozen=True, slots=True)
+class Motor:
+    """An induction motor on a supply of fixed frequency, with the order of its shaft."""
+
+    supply_hz: float
+    poles: int | None = None
+    shaft_order: float = 1.0
+
+    @property
+    def synchronous_hz(self) -> float | None:
+        """Turns a second without slip, None where the poles are unknown."""
+        return None if self.poles is None else 2 * self.supply_hz / self.poles
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelSpec:
@@ -185,6 +231,9 @@ class MachineSpec:
     speed_source: str = "unknown"
     speed_channel: str | None = None
     gears: tuple[Gear, ...] = ()
+    impeller: Impeller | None = None
+    belt: Belt | None = None
+    motor: Motor | None = None
 
     def point(self, point_id: str) -> PointSpec | None:
         """The point of that id, or None."""

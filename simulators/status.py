@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from models.features.catalogue import SLOW_BELOW_HZ
+from models.features.bands import SLOW_BELOW_HZ
 from models.types import MachineSpec
 from palier.historian.base import Historian, Table
 from palier.locale import Catalogue

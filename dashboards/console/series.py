@@ -13,6 +13,7 @@ from typing import Final
 
 from models.detection.zones import LimitKind, LimitSet
 from models.features.catalogue import CATALOGUE
+from models.features.spec import FeatureSpec
 from models.types import BEARING_DEFECTS, MachineSpec, PointSpec, Quantity
 from palier.historian.base import Historian
 
@@ -31,7 +32,35 @@ _MARKED_HARMONICS: Final = 3
 """Multiples of a frequency that are marked in a spectrum; more would hide the lines they point at."""
 
 UNITS: Final = {spec.name: spec.unit for spec in CATALOGUE}
-FEATURES: Final = tuple(UNITS)
+
+
+def _group(spec: FeatureSpec) -> str:
+    """What a feature is about, for people: one of `GROUPS`."""
+    if spec.domain == "time":
+        return "acceleration"
+    if spec.domain == "frequency":
+        return "velocity" if spec.unit in ("mm/s", "µm") else "bands"
+    if spec.domain == "quality":
+        return "sensor"
+    if spec.domain == "envelope" or "orders" in spec.needs:
+        return "bearing"
+    return "gear" if spec.domain == "cepstrum" or "mesh" in spec.needs else "shaft"
+
+
+GROUPS: Final = ("velocity", "acceleration", "bands", "shaft", "gear", "bearing", "sensor")
+"""Headings over the features, in the order in which a machine is looked at: how much, then of what."""
+
+_GROUP_OF: Final = {spec.name: _group(spec) for spec in CATALOGUE}
+
+
+def _place(name: str) -> tuple[int, int]:
+    """Where a feature stands: with its group, and in it with what else is known of the same defect."""
+    defect = name.partition("_")[0]
+    return GROUPS.index(_GROUP_OF[name]), BEARING_DEFECTS.index(defect) if defect in BEARING_DEFECTS else -1
+
+
+FEATURES: Final = tuple(sorted(UNITS, key=_place))
+"""All features, group by group and defect by defect; else in the order of the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +105,10 @@ class Spectrum:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One feature of the newest block."""
+    """One feature of the newest block; `group` is one of `GROUPS`."""
 
     name: str
+    group: str
     unit: str
     value: float | None
 
@@ -257,5 +287,6 @@ def values(historian: Historian, *, site: str, machine: str, channel: ChannelRef
     )
     if not len(table):
         return None
-    rows = tuple(Value(name, UNITS[name], number(table.columns[name][-1])) for name in FEATURES)
+    newest = {name: number(table.columns[name][-1]) for name in FEATURES}
+    rows = tuple(Value(name, _GROUP_OF[name], UNITS[name], value) for name, value in newest.items())
     return Values(int(table.ts_ns[-1]), rows, number(table.columns["speed_rpm"][-1]))

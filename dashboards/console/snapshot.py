@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from models.features import leading_defect
-from models.features.catalogue import SLOW_BELOW_HZ
+from models.features.bands import SLOW_BELOW_HZ
 from models.types import BEARING_DEFECTS
 from palier.historian.base import Historian, Table
 

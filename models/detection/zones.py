@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from models.features.catalogue import SLOW_BELOW_HZ, usable_hz
+from models.features.bands import SLOW_BELOW_HZ, usable_hz
 from models.types import Refusal, State
 
 UNIT_UNKNOWN: Final = Refusal("unit_unknown", "give_unit")

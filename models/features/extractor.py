@@ -1,102 +1,108 @@
-"""The extractor: a whole batch of blocks in, one row of features each out.
+"""The extractor: a whole batch of windows in, one row of features each out.
 
-One FFT of the windowed block serves every spectral feature: levels are weighted sums of its powers, envelopes
-are cut out of it. Blocks are taken in chunks that stay in the second-level cache. The scale is applied to
-the features, not to the samples.
+One FFT of the windowed block serves every spectral feature: levels are weighted sums of its powers, lines are
+sums between bins, envelopes are cut out of it. Windows are taken in chunks that stay in the second-level
+cache, chunks in runs whose lines are searched together. The scale is applied to the features, not to the
+samples. Which stage gives which feature stands in its `names`.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
-from models.types import BEARING_DEFECTS
-
-from .catalogue import (
-    CATALOGUE,
-    DEFAULT_BANDS,
-    LEVEL_BANDS_HZ,
-    NAMES,
-    SHAFT_ORDERS,
-    UNITS,
-    VELOCITY_BAND_HZ,
-    VELOCITY_LOW_BAND_HZ,
-    usable_hz,
-)
-from .defects import NEEDED
-from .envelope import Demodulator, demodulator, line_power
+from .bands import DEFAULT_BANDS
+from .catalogue import CATALOGUE, NAMES, UNITS
 from .gate import (
     DoubleArray,
     FloatArray,
     SampleArray,
     check_bands,
+    check_features,
+    check_full_scale,
     check_length,
     check_orders,
     check_rate,
     check_samples,
-    check_scale,
+    check_sigma,
+    check_signed_scale,
     check_speed,
 )
-from .levels import centre, measure
-from .lines import CYCLES, FLOOR, HARMONICS, SEARCH, TURNS, search
-from .spectra import band_bins, hann, power_gain, velocity_covered, velocity_weights
+from .kinematics import Kinematics, Known, in_bins
+from .stages.bearing_envelope import BearingEnvelope
+from .stages.cepstral_lines import CepstralLines
+from .stages.combs import Combs
+from .stages.gears import DefectLevels, GearLines
+from .stages.levels import Levels, parts_of
+from .stages.passes import passes_for
+from .stages.quality import Quality
+from .stages.shaft import ShaftLines
+from .stages.stage import Chunk, Stage
+from .stages.sums import Sums
+from .stages.waveforms import Waveforms
+from .windows import Bins, half_spectrum, squares
 
-CACHE_BYTES: Final = 1 << 20
-"""What a chunk may occupy: half of a common second-level cache."""
+CACHE_BYTES: Final = 3 << 19
+"""What a chunk may occupy: a common second-level cache. Smaller chunks are more calls for the same work."""
 
-WORKING_COPIES: Final = 4
-"""Arrays of the size of the samples alive in a chunk: samples, scratch, spectrum, powers."""
+WORKING_COPIES: Final = 2
+"""Arrays of the size of the samples that most steps of a chunk touch: what they read, and what they write."""
 
-LINES_BYTES: Final = 32 << 20
-"""What the envelope spectra of a run of chunks may occupy before their lines are searched."""
+RUN_BYTES: Final = 32 << 20
+"""What stages may keep of a run of chunks before they finish it."""
 
-_COLUMN: Final = {name: i for i, name in enumerate(NAMES)}
-_DEGREE: Final = np.array([spec.degree for spec in CATALOGUE])
-_VELOCITIES: Final = (
-    ("velocity_rms_mm_s", VELOCITY_BAND_HZ),
-    ("velocity_rms_low_mm_s", VELOCITY_LOW_BAND_HZ),
-)
-_HIGHEST_ORDER_LINE_HZ: Final = VELOCITY_BAND_HZ[1]
-_LOWEST_ORDER_LINE_HZ: Final = VELOCITY_LOW_BAND_HZ[0]
-_BINS_BETWEEN_ORDERS: Final = 5
-"""Shaft lines are told apart when the windows of ±2 bins around two of them do not touch."""
+_SIGNED: Final = ("mean_m_s2", "skewness")
+"""What a sensor mounted the other way round (a negative scale) turns over."""
 
-_ENVELOPED: Final = (0, 1, 2, 2, 3)
-_TIMES: Final = (1.0, 1.0, 1.0, 2.0, 1.0)
-"""What is searched: column of the orders, and its multiple. A damaged element hits both rings: 2·BSF."""
+_SPEC: Final = {spec.name: spec for spec in CATALOGUE}
 
 
 class Extractor:
-    """Features of blocks of one length and rate. Not for two threads at once: it owns its scratch memory.
+    """Features of windows of one length and rate. Not for two threads at once: it owns its scratch memory.
 
-    `bands` are the demodulation bands in Hz that are tried for bearing lines; names and units depend on
-    nothing. Raises ValueError for a rate, length or band that can't be meant.
+    `features` are the names that are wanted, in their order: `CORE`, any others of the catalogue, or None for
+    all of it. What nobody wants is not computed. `bands` are the demodulation bands in Hz that are tried for
+    the lines of bearings. `compiled` passes over the samples need numba (`palier[fast]`): None takes them
+    where it can be imported, False takes numpy's, with the same results within rounding. Raises ValueError
+    for a rate, length, name or band that can't be meant.
     """
 
     names: tuple[str, ...] = NAMES
     units: tuple[str, ...] = UNITS
 
     def __init__(
-        self, fs_hz: float, n_samples: int, *, bands: tuple[tuple[float, float], ...] = DEFAULT_BANDS
+        self,
+        fs_hz: float,
+        n_samples: int,
+        *,
+        features: Iterable[str] | None = None,
+        bands: tuple[tuple[float, float], ...] = DEFAULT_BANDS,
+        compiled: bool | None = None,
     ) -> None:
         self.fs_hz = check_rate(fs_hz)
         self.n_samples = check_length(n_samples)
         self.bands = check_bands(bands)
-        self._df = self.fs_hz / self.n_samples
-        self._window = hann(self.n_samples)
-        self._sums = _weighted_sums(self.fs_hz, self.n_samples)
-        self._top = band_bins((0.0, usable_hz(self.fs_hz)), self.fs_hz, self.n_samples)[1]
-        self._shaft_stop = band_bins(
-            (0.0, min(_HIGHEST_ORDER_LINE_HZ, usable_hz(self.fs_hz))), self.fs_hz, self.n_samples
-        )[1]
-        self._shaft_weights = velocity_weights(self.fs_hz, self.n_samples, 1, self._shaft_stop)
-        self._chunk = max(1, CACHE_BYTES // (4 * WORKING_COPIES * self.n_samples))
-        self._block = np.empty((self._chunk, self.n_samples), dtype=np.float32)
+        self.names = check_features(features, NAMES)
+        self.units = tuple(_SPEC[name].unit for name in self.names)
+        self._degree = np.array([_SPEC[name].degree for name in self.names])
+        self._signed = np.array([name in _SIGNED for name in self.names])
+        self._bins = Bins(self.fs_hz, self.n_samples)
+        self._rows = max(1, CACHE_BYTES // (4 * WORKING_COPIES * self.n_samples))
+        wanted = frozenset(self.names)
+        whole = wanted.intersection(CepstralLines.names)
+        self._width = self._bins.length // 2 + 1 if whole else self._bins.usable_stop + 1
+        self._passes = passes_for(self.n_samples, self._bins.length, compiled)
+        self._stages = self._make_stages(wanted)
+        self._block = np.empty((self._rows, self.n_samples), dtype=np.float32)
         self._scratch = np.empty_like(self._block)
+        parts = parts_of(quarters="kurtosis_quarters" in wanted) if wanted.intersection(Levels.names) else 0
+        self._sums = np.empty((4, self._rows, parts), dtype=np.float32)
+        self._power = np.empty((self._rows, self._width), dtype=np.float32)
+        kept = 8 * len(self.names) + sum(stage.bytes_kept for stage in self._stages)
+        self._run_rows = self._rows * max(1, RUN_BYTES // kept // self._rows)
 
     def extract(
         self,
@@ -105,160 +111,90 @@ class Extractor:
         *,
         speed_hz: npt.ArrayLike | None = None,
         orders: npt.ArrayLike | None = None,
+        speed_sigma_hz: npt.ArrayLike | None = None,
+        kinematics: Kinematics | None = None,
+        full_scale: npt.ArrayLike | None = None,
     ) -> FloatArray:
-        """Features (n, len(names)), float32, of blocks `x` (n, n_samples) of int16, int32 or float32.
+        """Features (n, len(names)), float32, of windows `x` (n, n_samples) of int16, int32 or float32.
 
         `scale` (one, or (n,)) brings the samples to m/s². `speed_hz` (one, or (n,)) is the speed of the
-        point's shaft, `orders` (4,) or (n, 4) the defect orders of its bearing in the order of
-        `BEARING_DEFECTS`; None or NaN where unknown gives NaN in the features that need it and only there, as
-        does what rate or length can't give. A block with a sample that is not finite is a row of NaN.
-        `x` is never written to. Raises ValueError with a sentence for arguments that can't be meant.
+        point's shaft, `speed_sigma_hz` its standard deviation where it was estimated, `orders` (4,) or (n, 4)
+        the defect orders of its bearing in the order of `BEARING_DEFECTS`; `kinematics` what else turns.
+        `full_scale` (one, or (n,)) is the end of the converter's range in the unit of the samples; integers
+        have the ends of their type besides. None or NaN where unknown gives NaN in the features
+        that need it and only there, as does what rate or length can't give. A window with a sample that is
+        not finite is a row of NaN. `x` is never written to. Raises ValueError with a sentence for arguments
+        that can't be meant.
         """
         samples = check_samples(x, self.n_samples)
         n = len(samples)
-        scales = check_scale(scale, n)
-        speed, defects = check_speed(speed_hz, n), check_orders(orders, n)
-        lines = self._lines(speed, defects)
-        bands = self._demodulators(lines)
-        out = np.full((n, len(NAMES)), np.nan)
-        for start in range(0, n, self._rows_at_once(bands)):
-            run = slice(start, min(n, start + self._rows_at_once(bands)))
-            self._run(samples[run], speed[run], lines[run], bands, out[run])
-        out[:, _DEGREE == 1] *= scales[:, None]
-        return out.astype(np.float32)
+        scales = check_signed_scale(scale, n)
+        speed = check_speed(speed_hz, n)
+        sigma = check_sigma(speed_sigma_hz, speed)
+        known = in_bins(self._bins.df_hz, speed, check_orders(orders, n), sigma, kinematics)
+        ends = check_full_scale(full_scale, n)
+        out = np.empty((n, len(self.names)), dtype=np.float32)
+        for start in range(0, n, self._run_rows):
+            run = slice(start, min(n, start + self._run_rows))
+            table = self._run(samples[run], ends[run], known.part(run))
+            with np.errstate(over="ignore"):
+                table *= np.abs(scales[run, None]) ** self._degree
+                table[:, self._signed] *= np.sign(scales[run, None])
+                out[run] = table
+            out[run][np.isinf(out[run])] = np.nan  # a level that float32 can't hold
+        return out
 
-    def _run(
-        self,
-        samples: SampleArray,
-        speed: DoubleArray,
-        lines: DoubleArray,
-        bands: tuple[Demodulator, ...],
-        out: DoubleArray,
-    ) -> None:
-        """Fills `out` for some blocks: chunk by chunk, then their defect lines all at once."""
-        wanted = np.asarray(np.isfinite(lines).any(axis=1) & bool(bands), dtype=np.bool_)
-        most = max((band.lines for band in bands), default=0)
-        power = np.zeros((int(wanted.sum()), len(bands), most), dtype=np.float32)
-        done = 0
-        for start in range(0, len(samples), self._chunk):
-            rows = slice(start, min(len(samples), start + self._chunk))
-            asked = wanted[rows]
-            count = int(asked.sum())
-            spectrum = self._levels(samples[rows], speed[rows], out[rows])
-            for i, band in enumerate(bands if count else ()):
-                power[done : done + count, i, : band.lines] = line_power(spectrum[asked], band)
-            done += count
-        if done:
-            found = _best_bands(power, lines[wanted], bands)
-            good = np.isfinite(out[wanted, _COLUMN["acceleration_rms_m_s2"]])
-            out[np.flatnonzero(wanted), _COLUMN["bpfo_bits"] :] = np.where(good[:, None], found, np.nan)
+    def _run(self, samples: SampleArray, ends: DoubleArray, known: Known) -> DoubleArray:
+        """Features (n, len(names)) of a run, in the unit of the samples."""
+        n = len(samples)
+        bad = np.zeros(n, dtype=np.bool_)
+        factor = np.ones(n)
+        for stage in self._stages:
+            stage.begin(known)
+        with np.errstate(invalid="ignore", over="ignore"):  # of samples that are not finite
+            for start in range(0, n, self._rows):
+                rows = slice(start, min(n, start + self._rows))
+                chunk, bad[rows], factor[rows] = self._chunk(samples[rows], ends[rows])
+                for stage in self._stages:
+                    stage.chunk(rows, chunk)
+        given = {name: values for stage in self._stages for name, values in stage.finish().items()}
+        table = np.full((n, len(self.names)), np.nan)
+        for i, name in enumerate(self.names):
+            if name in given:
+                table[:, i] = given[name]
+        table *= factor[:, None] ** self._degree
+        table[bad] = np.nan
+        return table
 
-    def _levels(
-        self, samples: SampleArray, speed: DoubleArray, out: DoubleArray
-    ) -> npt.NDArray[np.complex64]:
-        """Fills the features of a chunk that need no envelope; the spectrum of its windowed blocks."""
-        block, scratch = self._block[: len(samples)], self._scratch[: len(samples)]
-        centred = centre(samples, block)
-        levels = measure(block, scratch, centred.offset)
-        rms = np.sqrt(levels.mean_square)
-        out[:, _COLUMN["acceleration_rms_m_s2"]] = rms
-        out[:, _COLUMN["acceleration_peak_m_s2"]] = levels.peak
-        out[:, _COLUMN["crest_factor"]] = np.divide(
-            levels.peak, rms, out=np.full(len(rms), np.nan), where=rms > 0
+    def _chunk(
+        self, samples: SampleArray, ends: DoubleArray
+    ) -> tuple[Chunk, npt.NDArray[np.bool_], DoubleArray]:
+        """What the stages share of some windows; which are bad, and what undoes their taming."""
+        n, length = len(samples), self._bins.length
+        block, scratch, power = self._block[:n], self._scratch[:n], self._power[:n]
+        sums = self._sums[:, :n]
+        centred = self._passes.centre(samples, block, scratch, sums)
+        spectrum = half_spectrum(scratch[:, :length])
+        squares(spectrum[:, : self._width], power)
+        return (
+            Chunk(samples, ends, block, scratch, centred, sums, spectrum, power),
+            centred.bad,
+            centred.factor,
         )
-        out[:, _COLUMN["kurtosis"]] = levels.kurtosis
-        block *= self._window
-        spectrum: npt.NDArray[np.complex64] = scipy.fft.rfft(block, axis=1)
-        power = self._power(spectrum, block, scratch)
-        for column, first, weights in self._sums:
-            out[:, column] = np.sqrt(power[:, first : first + weights.size] @ weights)
-        self._shaft_lines(power, speed, out)
-        out[:, _DEGREE == 1] *= centred.factor[:, None]
-        out[centred.bad] = np.nan
-        return spectrum
 
-    def _power(
-        self, spectrum: npt.NDArray[np.complex64], squares: FloatArray, power: FloatArray
-    ) -> FloatArray:
-        """|X|² of the usable bins, in memory that was used for something else before."""
-        pairs = spectrum[:, : self._top].view(np.float32)
-        squares = np.multiply(pairs, pairs, out=squares[:, : 2 * self._top])
-        return np.add(squares[:, ::2], squares[:, 1::2], out=power[:, : self._top])
-
-    def _shaft_lines(self, power: FloatArray, speed: DoubleArray, out: DoubleArray) -> None:
-        """RMS velocity at multiples of the speed: power within max(2 bins, 1.5 %) of each."""
-        fundamental = speed / self._df
-        if not (fundamental >= _BINS_BETWEEN_ORDERS).any():
-            return
-        energy = np.zeros((len(power), self._shaft_stop))
-        np.cumsum(
-            power[:, 1 : self._shaft_stop] * self._shaft_weights, axis=1, dtype=np.float64, out=energy[:, 1:]
+    def _make_stages(self, wanted: frozenset[str]) -> tuple[Stage, ...]:
+        """The stages that give what is wanted, those that need the samples first."""
+        bins, rows, width, passes = self._bins, self._rows, self._width, self._passes
+        makers: tuple[tuple[tuple[str, ...], Callable[[], Stage]], ...] = (
+            (Levels.names, lambda: Levels(bins.n_samples, quarters="kurtosis_quarters" in wanted)),
+            (Quality.names, Quality),
+            (Sums.names, lambda: Sums(passes, bins, wanted)),
+            (ShaftLines.names, lambda: ShaftLines(passes, bins, rows)),
+            (GearLines.names, lambda: GearLines(passes, bins, rows, width)),
+            (DefectLevels.names, lambda: DefectLevels(passes, bins, rows, width)),
+            (CepstralLines.names, lambda: CepstralLines(bins)),
+            (BearingEnvelope.names, lambda: BearingEnvelope(passes, bins, rows)),
+            (Combs.names, lambda: Combs(bins, wanted, self.bands)),
+            (Waveforms.names, lambda: Waveforms(bins, wanted, rows)),
         )
-        each = np.arange(len(power))
-        for order in SHAFT_ORDERS:
-            line = np.where(fundamental >= _BINS_BETWEEN_ORDERS, order * fundamental, np.nan)
-            aside = np.maximum(2.0, 0.015 * line)
-            seen = (line * self._df >= _LOWEST_ORDER_LINE_HZ) & (np.floor(line + aside) < self._shaft_stop)
-            low = np.ceil(np.where(seen, line - aside, 1.0)).astype(np.intp)
-            high = np.floor(np.where(seen, line + aside, 1.0)).astype(np.intp)
-            inside = np.sqrt(np.maximum(energy[each, high] - energy[each, low - 1], 0.0))
-            out[:, _COLUMN[f"order_{order}x_mm_s"]] = np.where(seen, inside, np.nan)
-
-    def _lines(self, speed: DoubleArray, orders: DoubleArray) -> DoubleArray:
-        """Fundamentals (n, candidates) in bins of what is searched; NaN what is unknown or too slow."""
-        turns = np.where(speed / self._df >= TURNS, speed / self._df, np.nan)
-        lines = turns[:, None] * orders[:, _ENVELOPED] * np.array(_TIMES)
-        return np.where(lines >= CYCLES, lines, np.nan)
-
-    def _demodulators(self, lines: DoubleArray) -> tuple[Demodulator, ...]:
-        """The bands that the rate leaves, with as many lines as these fundamentals need."""
-        if not np.isfinite(lines).any():
-            return ()
-        highest = float(np.nanmax(lines)) * self._df * HARMONICS * (1 + FLOOR + SEARCH)
-        found = (demodulator(band, self.fs_hz, self.n_samples, highest) for band in self.bands)
-        return tuple(band for band in found if band is not None)
-
-    def _rows_at_once(self, bands: tuple[Demodulator, ...]) -> int:
-        """Blocks whose envelope spectra fit the memory set aside for them, in whole chunks."""
-        bytes_each = 4 * len(bands) * max((band.lines for band in bands), default=1)
-        return self._chunk * max(1, LINES_BYTES // max(bytes_each, 4096) // self._chunk)
-
-
-def _weighted_sums(fs_hz: float, n_samples: int) -> tuple[tuple[int, int, FloatArray], ...]:
-    """(column, first bin, weights) of every level that is a weighted sum of powers and can be given."""
-    found = []
-    for name, band in _VELOCITIES:
-        if velocity_covered(band, fs_hz, n_samples):
-            first, stop = band_bins(band, fs_hz, n_samples)
-            found.append((_COLUMN[name], first, velocity_weights(fs_hz, n_samples, first, stop)))
-    for low, high in LEVEL_BANDS_HZ:
-        first, stop = (math.ceil(edge * n_samples / fs_hz - 1e-9) for edge in (low, high))
-        if high <= usable_hz(fs_hz) * (1 + 1e-9) and first < stop:
-            weights = np.full(stop - first, power_gain(n_samples), dtype=np.float32)
-            found.append((_COLUMN[f"band_{low:.0f}_{high:.0f}_m_s2"], first, weights))
-    return tuple(found)
-
-
-def _best_bands(power: FloatArray, lines: DoubleArray, bands: tuple[Demodulator, ...]) -> DoubleArray:
-    """(n, 3 · defects): bits, harmonics and band of each defect, in the band where it stands out most.
-
-    That is the band with enough harmonics, and among several the one with the highest score: the same rule
-    for every defect, bearing and rate.
-    """
-    n, kinds = lines.shape
-    shape = (n, len(bands), kinds)
-    row = np.broadcast_to(np.arange(n * len(bands)).reshape(n, -1, 1), shape).ravel()
-    width = np.broadcast_to(np.array([band.width for band in bands])[None, :, None], shape).ravel()
-    line = np.broadcast_to(lines[:, None, :], shape).ravel()
-    found = search(power.reshape(n * len(bands), -1), row, line, width)
-    bits, counts = found.bits.reshape(shape), found.harmonics.reshape(shape)
-    low = np.broadcast_to(np.array([band.low_hz for band in bands])[None, :, None], shape)
-    table = np.full((n, 3 * len(BEARING_DEFECTS)), np.nan)
-    rank = np.nan_to_num(np.where(counts >= NEEDED, 1e6, 0.0) + bits, nan=-np.inf)
-    for defect in range(len(BEARING_DEFECTS)):
-        candidates = [i for i, column in enumerate(_ENVELOPED) if column == defect]
-        best = rank[:, :, candidates].reshape(n, -1).argmax(axis=1)
-        for i, values in enumerate((bits, counts, low)):
-            table[:, 3 * defect + i] = values[:, :, candidates].reshape(n, -1)[np.arange(n), best]
-        table[np.isnan(table[:, 3 * defect]), 3 * defect + 2] = np.nan
-    return table
+        return tuple(make() for names, make in makers if wanted.intersection(names))

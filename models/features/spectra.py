@@ -14,42 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from .catalogue import VELOCITY_BAND_HZ, usable_hz
-from .gate import DoubleArray, FloatArray, check_rate, check_samples, check_scale
+from .bands import VELOCITY_BAND_HZ, usable_hz
+from .centring import centre
+from .gate import DoubleArray, FloatArray, SampleArray, check_rate, check_samples, check_scale
+from .windows import MM_PER_M, band_bins, hann, power_gain, velocity_weights
 
-MM_PER_M: Final = 1000.0
 DISPLAY_LOW_HZ: Final = 2.0
 """Below it a velocity spectrum shows the sensor's drift divided by a small frequency: left out as 0."""
 
 FULL_RESOLUTION_HZ: Final = 1000.0
 """Up to here a thinned spectrum keeps every line that its budget allows: shaft and gear lines live here."""
-
-
-def hann(n: int) -> FloatArray:
-    """The periodic Hann window: a constant signal leaks into its bins 0 and 1 only."""
-    k = np.arange(n, dtype=np.float64)
-    return (0.5 - 0.5 * np.cos(2 * np.pi / n * k)).astype(np.float32)
-
-
-def band_bins(band_hz: tuple[float, float], fs_hz: float, n_samples: int) -> tuple[int, int]:
-    """First bin and one past the last whose frequency lies in the band, both edges included."""
-    df = fs_hz / n_samples
-    slack = 1e-9  # an edge that falls on a bin belongs to it, whatever the last digit of the division
-    first = math.ceil(band_hz[0] / df - slack)
-    last = math.floor(band_hz[1] / df + slack)
-    return first, min(last, n_samples // 2) + 1
-
-
-def velocity_weights(fs_hz: float, n_samples: int, first: int, stop: int) -> FloatArray:
-    """(mm/s)² per |X|² of acceleration, by bin: what turns a Hann power spectrum into velocity energy."""
-    omega = 2 * np.pi * fs_hz / n_samples * np.arange(first, stop, dtype=np.float64)
-    weights: DoubleArray = power_gain(n_samples) * (MM_PER_M / omega) ** 2
-    return weights.astype(np.float32)
-
-
-def power_gain(n_samples: int) -> float:
-    """Mean square per |X|² of a Hann-windowed block: 2/(NΣw²), with Σw² = 3N/8 for the periodic window."""
-    return 2.0 / (n_samples * 0.375 * n_samples)
 
 
 def velocity_covered(band_hz: tuple[float, float], fs_hz: float, n_samples: int) -> bool:
@@ -60,6 +34,7 @@ def velocity_covered(band_hz: tuple[float, float], fs_hz: float, n_samples: int)
     return band_hz[1] <= usable_hz(fs_hz) * (1 + 1e-9) and fs_hz / n_samples <= band_hz[0]
 
 
+@np.errstate(over="ignore")  # what is beyond float32 is infinite
 def velocity_rms(
     x: npt.NDArray[np.generic],
     fs_hz: float,
@@ -69,21 +44,25 @@ def velocity_rms(
 ) -> FloatArray:
     """RMS velocity (n,) in mm/s of blocks (n, n_samples) of acceleration; `scale` brings them to m/s².
 
-    NaN where the rate or the length can't cover the band, or where a sample is not finite.
-    Raises ValueError as `Extractor.extract` does. Source: ISO 20816-1 (band), ISO 2954.
+    NaN where the rate or the length can't cover the band, where no bin lies in it, or where a sample is not
+    finite. Raises ValueError as `Extractor.extract` does. Source: ISO 20816-1 (band), ISO 2954.
     """
     samples = check_samples(x)
     n, length = samples.shape
     scales = check_scale(scale, n)
-    if not velocity_covered(band_hz, check_rate(fs_hz), length):
-        return np.full(n, np.nan, dtype=np.float32)
+    if not 0 < band_hz[0] < band_hz[1] < math.inf:
+        raise ValueError(f"band_hz must be 0 < low < high in Hz, got {band_hz!r}")
+    covered = velocity_covered(band_hz, check_rate(fs_hz), length)
     first, stop = band_bins(band_hz, fs_hz, length)
+    if not covered or first >= stop:
+        return np.full(n, np.nan, dtype=np.float32)
     weights = velocity_weights(fs_hz, length, first, stop).astype(np.float64)
-    lines = _windowed(samples)[:, first:stop]
-    energy = (np.abs(lines).astype(np.float64) ** 2) @ weights
-    return (np.sqrt(energy) * scales).astype(np.float32)
+    lines, factor = _windowed(samples)
+    energy = (np.abs(lines[:, first:stop]).astype(np.float64) ** 2) @ weights
+    return (np.sqrt(energy) * factor * scales).astype(np.float32)
 
 
+@np.errstate(over="ignore")
 def spectrum(
     x: npt.NDArray[np.generic],
     fs_hz: float,
@@ -109,9 +88,41 @@ def spectrum(
     if kind == "velocity":
         seen = frequency >= DISPLAY_LOW_HZ
         gain = np.divide(gain * MM_PER_M, 2 * np.pi * frequency, out=np.zeros_like(gain), where=seen)
-    amplitude = np.abs(_windowed(samples)) * gain.astype(np.float32)
-    amplitude *= check_scale(scale, n).astype(np.float32)[:, None]
+    factors = check_scale(scale, n)
+    lines, factor = _windowed(samples)
+    amplitude = np.abs(lines) * gain.astype(np.float32)
+    amplitude *= (factors * factor).astype(np.float32)[:, None]
     return frequency, amplitude
+
+
+@np.errstate(over="ignore")
+def power_spectrum(
+    x: npt.NDArray[np.generic],
+    fs_hz: float,
+    *,
+    scale: npt.ArrayLike = 1.0,
+    density: bool = False,
+) -> tuple[DoubleArray, FloatArray]:
+    """(frequency in Hz (m,), power (n, m)) of blocks (n, n_samples), m = n_samples // 2 + 1, for energies.
+
+    Power is the mean square in each bin, 2|X|²/(NΣw²), in the unit of the samples times `scale`, squared: its
+    sum over all bins is the mean square of the Hann-weighted block without its mean, Σ(wx)²/Σw². `density`
+    gives it per Hz, 2|X|²/(fs Σw²): its integral is the same, and white noise of density S reads S whatever
+    the length. A line is spread over three bins; for its amplitude see `spectrum`. A block with a sample that
+    is not finite gives a row of NaN. Raises ValueError for arguments that can't be meant.
+    """
+    samples = check_samples(x)
+    n, length = samples.shape
+    df = check_rate(fs_hz) / length
+    # Rooted gains: squares of counts of 32 bits alone could leave float32.
+    factors = check_scale(scale, n) * math.sqrt(power_gain(length) / (df if density else 1.0))
+    lines, factor = _windowed(samples)
+    power = np.abs(lines) * (factors * factor).astype(np.float32)[:, None]
+    power *= power
+    power[:, 0] /= 2
+    if length % 2 == 0:
+        power[:, -1] /= 2
+    return np.arange(length // 2 + 1) * df, power
 
 
 def thin_spectrum(
@@ -122,6 +133,7 @@ def thin_spectrum(
     Below 1 kHz every line is kept as far as three quarters of the budget go (all of it where nothing lies
     above); what has to be thinned is cut into bins of equal ratio, and each bin keeps its highest line at
     that line's own frequency. So the highest line of the spectrum always stays, where it was.
+    `frequency_hz` and `amplitude` (m,), of any unit; `max_rows` is 2 or more. Raises ValueError.
     """
     frequency = np.asarray(frequency_hz, dtype=np.float64)
     heights = np.asarray(amplitude, dtype=np.float64)
@@ -129,8 +141,10 @@ def thin_spectrum(
         raise ValueError(
             f"frequency and amplitude must be of one length, got shapes {frequency.shape} and {heights.shape}"
         )
-    if max_rows < 2:
-        raise ValueError(f"max_rows must be at least 2, got {max_rows}")
+    if not isinstance(max_rows, int | np.integer) or max_rows < 2:
+        raise ValueError(f"max_rows must be a whole number of at least 2, got {max_rows!r}")
+    if not ((frequency[:1] >= 0).all() and (np.diff(frequency) > 0).all()):
+        raise ValueError(f"frequency_hz must rise from 0 or more, got {frequency[:3]} …: sort the lines")
     if frequency.size <= max_rows:
         return frequency.copy(), heights.copy()
     split = int(np.searchsorted(frequency, FULL_RESOLUTION_HZ, side="right"))
@@ -161,15 +175,14 @@ def _peaks(frequency: DoubleArray, heights: DoubleArray, rows: int) -> npt.NDArr
     return chosen
 
 
-def _windowed(samples: npt.NDArray[np.generic]) -> npt.NDArray[np.complex64]:
-    """rfft of the Hann-windowed blocks, mean removed; rows with a sample that is not finite are NaN."""
-    x = samples.astype(np.float32)
-    mean = x.mean(axis=1, dtype=np.float64, keepdims=True)
-    bad = ~np.isfinite(mean[:, 0])
-    x[bad] = 0
-    mean[bad] = 0
-    x -= mean.astype(np.float32)
-    x *= hann(x.shape[1])
+def _windowed(samples: SampleArray) -> tuple[npt.NDArray[np.complex64], DoubleArray]:
+    """rfft of the Hann-windowed blocks, mean removed, and the factor (n,) that brings them to their size.
+
+    Rows with a sample that is not finite are NaN.
+    """
+    x = np.empty(samples.shape, dtype=np.float32)
+    centred = centre(samples, x)
+    x *= hann(samples.shape[1])
     lines: npt.NDArray[np.complex64] = scipy.fft.rfft(x, axis=1)
-    lines[bad] = np.nan
-    return lines
+    lines[centred.bad] = np.nan
+    return lines, centred.factor

@@ -146,7 +146,7 @@ def test_links_to_points_and_values_keep_the_period(browser: Browser, site: Site
         page.goto(f"{site.address}/machine/P-101?range=24h")
         page.locator("#points a").nth(1).click()
         page.wait_for_url("**/machine/P-101?point=2&channel=H&range=24h")
-        page.get_by_role("link", name="Kurtosis").click()
+        page.get_by_role("link", name="Kurtosis (coefficient d'aplatissement)").click()
         page.wait_for_url("**range=24h**")
         expect(page.locator("#trend-title")).to_contain_text("Kurtosis")
 

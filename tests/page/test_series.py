@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dashboards.console.series import (
+    GROUPS,
     TREND_BUCKETS,
     ChannelRef,
     Trend,
@@ -21,6 +23,7 @@ from dashboards.console.series import (
     values,
 )
 from dashboards.console.snapshot import MachineData, SnapshotReader
+from models.features.catalogue import NAMES
 from models.types import Bearing, PointSpec
 from palier.historian.base import Historian
 from palier.historian.sqlite import SqliteHistorian
@@ -95,6 +98,32 @@ def test_values_are_those_of_the_newest_block(historian: SqliteHistorian) -> Non
     assert found.ts_ns == NOW_NS
     assert found.speed_rpm == 8000
     assert found.values[0].name == "velocity_rms_mm_s"
+
+
+def test_every_feature_stands_once_under_a_heading(historian: SqliteHistorian) -> None:
+    found = values(historian, site=SITE, machine="P-101", channel=PUMP)
+    assert found is not None
+    assert sorted(row.name for row in found.values) == sorted(NAMES)
+    headings = [group for group, _ in groupby(found.values, key=lambda row: row.group)]
+    assert headings == list(GROUPS)
+    of = {row.name: row.group for row in found.values}
+    assert (of["displacement_pp_um"], of["crest_factor"], of["kurtosis_500_1000"]) == (
+        "velocity",
+        "acceleration",
+        "bands",
+    )
+    assert (of["order_1x_mm_s"], of["belt_mm_s"], of["mesh_1x_m_s2"], of["cepstrum_driving"]) == (
+        "shaft",
+        "shaft",
+        "gear",
+        "gear",
+    )
+    assert (of["bpfo_m_s2"], of["ftf_modulation"], of["envelope_rms_m_s2"], of["spikes"]) == (
+        "bearing",
+        "bearing",
+        "bearing",
+        "sensor",
+    )
 
 
 def test_markers_follow_the_shaft_and_its_bearing_and_need_a_speed() -> None:

@@ -57,6 +57,7 @@ def test_no_text_of_the_page_is_left_that_nothing_names() -> None:
     everything = "\n".join(sources)
     by_prefix = (
         "feature_",
+        "group_",
         "kind_",
         "limit_",
         "lines_of_",

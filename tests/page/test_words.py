@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dashboards.console.freshness import NS
-from dashboards.console.series import FEATURES
+from dashboards.console.series import FEATURES, GROUPS
 from dashboards.console.words import Words, choose_language, spark_path
 from models.detection.zones import _MAPS
-from palier.locale import LANGUAGES
+from palier.locale import LANGUAGES, Catalogue
 from palier.plant import KINDS
 
 
@@ -67,9 +69,26 @@ def test_values_of_all_sizes_keep_three_digits(value: float | None, told: str) -
 def test_every_feature_kind_and_limit_has_a_name(lang: str) -> None:
     words = Words(lang)
     assert [name for name in FEATURES if words.feature(name) == name] == []
+    assert len({words.feature(name) for name in FEATURES}) == len(FEATURES)
+    assert (
+        len({words.t(f"group_{group}") for group in GROUPS} - {f"page.group_{group}" for group in GROUPS})
+        == 7
+    )
     assert [kind for kind in KINDS if words.kind(kind) == kind and lang != "en" and kind != "machine"] == []
     names = {name for row in _MAPS.values() for name in row.names}
     assert [name for name in names if words.limit(name) == name] == []
+
+
+def test_a_text_is_for_a_feature_that_there_is() -> None:
+    told = {key for key in Catalogue("fr").table("page") if key.startswith("feature_")}
+    assert told == {f"feature_{name}" for name in FEATURES}
+
+
+def test_latin_letters_and_bands_keep_their_order_in_arabic() -> None:
+    """Runs of numbers and Latin letters stand in isolates, or a sentence from right to left turns them."""
+    words = Words("ar")
+    bare = {name: re.sub("\u2066.*?\u2069", "", words.feature(name)) for name in FEATURES}
+    assert {name: text for name, text in bare.items() if re.search("[0-9A-Za-z]", text)} == {}
 
 
 def test_a_name_without_a_text_is_shown_as_it_is() -> None:
