@@ -23,6 +23,7 @@ from palier.historian.waveforms import WaveformRef
 from . import rows
 from .batch import Batch, WorkFrame
 from .board import Advance, InForce, Key, advance
+from .doubts import Doubts
 from .failpoints import Failpoints
 from .judging import Assessed, assess
 from .knowledge import Knowledge, Speeds
@@ -81,7 +82,9 @@ class _Attempt:
 
 
 class Committer:
-    """Scores and stores batches one at a time. `in_force` are the states; they advance with each commit."""
+    """Scores and stores batches one at a time. `in_force` are the states; they advance with each commit.
+    `doubts` are those of the sensors.
+    """
 
     def __init__(
         self,
@@ -96,6 +99,7 @@ class Committer:
     ) -> None:
         """`spectrum_interval_s` is in plant time. `probation` follows a run that did not end well."""
         self.in_force: dict[Key, InForce] = dict(in_force or {})
+        self.doubts = Doubts()
         self._stores = stores
         self._knowledge = knowledge
         self._speeds = Speeds(knowledge)
@@ -134,6 +138,7 @@ class Committer:
         self._stores.records.commit(self._records(attempt, advanced))
         self.in_force.update(advanced.in_force)
         self._spectra.written(spectra)
+        self.doubts.stored(entry.scored for entry in attempt.assessed)
 
     def note(self, series: Sequence[Rows], transitions: tuple[Transition, ...] = ()) -> None:
         """Write what is not a frame's: ledger lines and their events. Raises Unavailable."""

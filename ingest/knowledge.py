@@ -50,6 +50,12 @@ class Knowledge:
         spec = self.machine(site, machine)
         return None if spec is None else spec.point(point)
 
+    def block_shapes(self) -> tuple[tuple[float, int], ...]:
+        """(rate in Hz, samples) of the blocks that the plant expects, each once."""
+        channels = [c for m in self.plant.machines for point in m.points for c in point.channels]
+        shapes = ((c.fs_hz, c.n_samples) for c in channels)
+        return tuple(dict.fromkeys((fs, n) for fs, n in shapes if fs is not None and n is not None))
+
     def limits(self, limits_id: str | None) -> LimitSet | None:
         """The limit set of that name; None where a point has none, and so can't be judged by a standard."""
         return None if limits_id is None else self._limits.get(limits_id)

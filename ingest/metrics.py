@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from .doubts import Doubts
 from .inbox import Inbox
 from .link import HostLink
 from .pipeline import Pipeline
@@ -25,14 +26,13 @@ _COUNTERS = {
 
 
 class IngestCollector(Collector):
-    """Reads the counters of pipeline, inbox and link. They are whole numbers: no lock is needed to read
-    them.
-    """
+    """Reads the counters of its parts. They are whole numbers: no lock is needed to read them."""
 
-    def __init__(self, pipeline: Pipeline, inbox: Inbox, link: HostLink) -> None:
+    def __init__(self, pipeline: Pipeline, inbox: Inbox, link: HostLink, doubts: Doubts) -> None:
         self._pipeline = pipeline
         self._inbox = inbox
         self._link = link
+        self._doubts = doubts
 
     def collect(self) -> Iterator[Metric]:
         """All of them, as they are now."""
@@ -48,6 +48,14 @@ class IngestCollector(Collector):
         for reason, count in sorted(counts.quarantined.copy().items()):
             quarantined.add_metric([reason], count)
         yield quarantined
+        doubted = CounterMetricFamily(
+            "palier_ingest_sensor_doubts",
+            "blocks of a channel with something the matter with its sensor",
+            labels=["reason", "judged"],
+        )
+        for (reason, refused), count in sorted(dict(self._doubts.counts).items()):
+            doubted.add_metric([reason, "no" if refused else "yes"], count)
+        yield doubted
         yield CounterMetricFamily(
             "palier_ingest_callback_errors", "errors of the MQTT client", value=self._link.callback_errors
         )

@@ -14,24 +14,20 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from models.detection.zones import BLOCK_TOO_SHORT, NOT_FINITE
+from models.detection.sensors import assess
+from models.detection.zones import BLOCK_TOO_SHORT
 from models.features import Extractor
-from models.features.catalogue import CATALOGUE
+from models.features.catalogue import CATALOGUE, NAMES
 from models.features.gate import SHORTEST_BLOCK
+from models.features.kinematics import Kinematics
 from models.types import BEARING_DEFECTS, M_S2_PER_UNIT, Refusal
 from palier.frames import QUALITY_GOOD, Waveform
 
 from .batch import WorkFrame
 from .knowledge import Knowledge, Speeds
+from .turning import NOTHING_KNOWN, kinematics_of, together
 
 UNKNOWN: Final = "unknown"  # the unit of a signal whose unit nobody wrote down
-
-CLIPPED: Final = Refusal("clipped", "widen_range")
-STUCK: Final = Refusal("stuck", "check_sensor")
-BAD_QUALITY: Final = Refusal("bad_quality", "check_sensor")
-
-CLIPPED_FRACTION: Final = 1e-4
-"""Samples at the end of the range beyond which a block is called clipped; single spikes are not."""
 
 EXTRACTORS_KEPT: Final = 16
 """Pairs of rate and length in use at once in one plant; each keeps a window and its frequency weights."""
@@ -49,23 +45,31 @@ class Scored:
     """A block with its features [n_channels, n_features] in the order of the catalogue; NaN = not known.
 
     `shaft_hz` is the speed of the point's shaft, 0.0 at standstill, None if unknown. `units` are the units
-    that the features stand on; `refusals` say which channels may not be judged, and why."""
+    that the features stand on; `refusals` say which channels may not be judged, and why: a dead sensor must
+    never look like a healthy machine. `doubts` is what a sensor has that does not forbid to judge it."""
 
     work: WorkFrame
     block: Waveform
     features: npt.NDArray[np.float32]
     shaft_hz: float | None
     units: tuple[str, ...]
-    refusals: tuple[Refusal | None, ...]
+    refusals: list[Refusal | None]
+    doubts: list[tuple[Refusal, ...]]
 
 
 class Scorer:
-    """Keeps extractors from batch to batch; nothing it keeps changes a result."""
+    """Keeps extractors from batch to batch; nothing it keeps changes a result.
+
+    Those of the plant's own rates and lengths are there from the start: no block waits for their windows and
+    weights.
+    """
 
     def __init__(self, knowledge: Knowledge, speeds: Speeds) -> None:
         self._knowledge = knowledge
         self._speeds = speeds
         self._extractors: OrderedDict[tuple[float, int], Extractor] = OrderedDict()
+        for fs_hz, n_samples in knowledge.block_shapes()[:EXTRACTORS_KEPT]:
+            self._extractor(fs_hz, n_samples)
 
     def score(self, works: Sequence[WorkFrame]) -> list[Scored]:
         """The blocks among these frames with their features, in the same order.
@@ -82,13 +86,15 @@ class Scorer:
             step = max(1, SAMPLES_AT_ONCE // n_samples)
             for start in range(0, len(members), step):
                 self._extract(fs_hz, n_samples, members[start : start + step], scored)
-        return [_with_refusals(entry) for entry in scored]
+        return scored
 
     def _blank(self, work: WorkFrame, block: Waveform) -> Scored:
         features = np.full((len(block.channels), len(CATALOGUE)), np.nan, dtype=np.float32)
         shaft_hz = self._speeds.shaft_hz(work.site, block)
         units = tuple(self._unit(work.site, block, c) for c in range(len(block.channels)))
-        return Scored(work, block, features, shaft_hz, units, (None,) * len(block.channels))
+        n = len(block.channels)
+        too_short = BLOCK_TOO_SHORT if block.samples.shape[1] < SHORTEST_BLOCK else None
+        return Scored(work, block, features, shaft_hz, units, [too_short] * n, [()] * n)
 
     def _unit(self, site: str, block: Waveform, c: int) -> str:
         """What the gateway says; where it does not know, what the plant says. Any other unit is no
@@ -106,28 +112,53 @@ class Scorer:
         if n_samples < SHORTEST_BLOCK:
             return
         x = np.stack([scored[i].block.samples[c] for i, c in members])
+        scale = _column(
+            members, lambda i, c: scored[i].block.scale[c] * M_S2_PER_UNIT.get(scored[i].units[c], 1.0)
+        )
+        speed_hz = _column(members, lambda i, _: _speed_for_features(scored[i].shaft_hz))
+        orders = _column(members, lambda i, _: self._orders(scored[i]))
         features = self._extractor(fs_hz, n_samples).extract(
             x,
-            _column(
-                members, lambda i, c: scored[i].block.scale[c] * M_S2_PER_UNIT.get(scored[i].units[c], 1.0)
-            ),
-            speed_hz=_column(members, lambda i, _: _speed_for_features(scored[i].shaft_hz)),
-            orders=_column(members, lambda i, _: self._orders(scored[i])),
+            scale,
+            speed_hz=speed_hz,
+            orders=orders,
+            kinematics=together([self._kinematics(scored[i]) for i, _ in members]),
         )
         unknown = np.array([scored[i].units[c] not in M_S2_PER_UNIT for i, c in members])
         features[np.ix_(unknown, _LEVELS)] = np.nan
-        for row, (i, c) in zip(features, members, strict=True):
-            scored[i].features[c] = row
+        assessment = assess(
+            dict(zip(NAMES, features.T, strict=True)),
+            n_samples=n_samples,
+            fs_hz=fs_hz,
+            speed_hz=speed_hz,
+            step_m_s2=scale if x.dtype.kind == "i" else None,
+            good=_column(members, lambda i, c: scored[i].block.quality[c] == QUALITY_GOOD),
+        )
+        for k, (refusal, (i, c)) in enumerate(zip(assessment.refusals, members, strict=True)):
+            scored[i].features[c] = features[k]
+            scored[i].refusals[c] = refusal
+            scored[i].doubts[c] = assessment.reasons(k) if refusal is None else ()
 
     def _orders(self, entry: Scored) -> tuple[float, ...]:
         """Defect orders in multiples of the point's own shaft, NaN where the bearing is unknown."""
         point = self._knowledge.point(entry.work.site, entry.block.machine, entry.block.point)
         return point.bearing.orders if point and point.bearing else _NO_ORDERS
 
+    def _kinematics(self, entry: Scored) -> Kinematics:
+        """What else turns at the block's point."""
+        block = entry.block
+        machine = self._knowledge.machine(entry.work.site, block.machine)
+        point = None if machine is None else machine.point(block.point)
+        if machine is None or point is None:
+            return NOTHING_KNOWN
+        return kinematics_of(machine, point, None if block.speed_rpm is None else entry.shaft_hz)
+
     def _extractor(self, fs_hz: float, n_samples: int) -> Extractor:
         key = (fs_hz, n_samples)
         if key not in self._extractors:
-            self._extractors[key] = Extractor(fs_hz, n_samples)
+            # A plant's blocks are few: loading the compiled passes costs 110 MB and a second, and they gain
+            # nothing on the whole catalogue, whose time goes into FFTs.
+            self._extractors[key] = Extractor(fs_hz, n_samples, compiled=False)
             if len(self._extractors) > EXTRACTORS_KEPT:
                 self._extractors.popitem(last=False)
         self._extractors.move_to_end(key)
@@ -144,36 +175,3 @@ def _column(members: Sequence[tuple[int, int]], value: Callable[[int, int], T]) 
 def _speed_for_features(shaft_hz: float | None) -> float:
     """NaN for an unknown speed, and at standstill: nothing turns, so there is no order to look at."""
     return shaft_hz if shaft_hz else float("nan")
-
-
-def _with_refusals(entry: Scored) -> Scored:
-    block = entry.block
-    refusals = tuple(refuse_samples(block.samples[c], block.quality[c]) for c in range(len(block.channels)))
-    return Scored(entry.work, block, entry.features, entry.shaft_hz, entry.units, refusals)
-
-
-def refuse_samples(samples: npt.NDArray[np.generic], quality: int = QUALITY_GOOD) -> Refusal | None:
-    """Why these samples [n] may not be judged: a dead sensor must never look like a healthy machine."""
-    if samples.size < SHORTEST_BLOCK:
-        return BLOCK_TOO_SHORT  # first: what has no spectrum has none at any quality
-    lowest, highest = float(samples.min()), float(samples.max())
-    if not (np.isfinite(lowest) and np.isfinite(highest)):
-        return NOT_FINITE
-    if quality != QUALITY_GOOD:
-        return BAD_QUALITY
-    if lowest == highest:
-        return STUCK
-    return CLIPPED if _is_clipped(samples, lowest, highest) else None
-
-
-def _is_clipped(samples: npt.NDArray[np.generic], lowest: float, highest: float) -> bool:
-    """Whether integers lie at the ends of their type too often. Floats have no such end."""
-    if samples.dtype.kind != "i":
-        return False
-    end = float(
-        2 ** (8 * samples.dtype.itemsize - 1) - 1
-    )  # converters use -end or -end - 1 at the other side
-    if lowest > -end and highest < end:
-        return False
-    at_ends = np.count_nonzero(np.abs(samples.astype(np.float64)) >= end)
-    return bool(at_ends > max(3, CLIPPED_FRACTION * samples.size))

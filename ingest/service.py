@@ -121,7 +121,9 @@ class Service:
         self._account_at_s = 0.0
         self._turned_s = time.monotonic()
         self._commit_seconds = commit_histogram(health.registry)
-        health.registry.register(IngestCollector(self._pipeline, self._inbox, self._link))
+        health.registry.register(
+            IngestCollector(self._pipeline, self._inbox, self._link, self._committer.doubts)
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Raises IngestError, or what made the work impossible."""

@@ -8,21 +8,21 @@ from typing import Final
 
 import numpy as np
 
+from models.detection.sensors import Assessment, assess
 from models.detection.zones import UNIT_UNKNOWN, Judgement, LimitSet, judge, unknown
 from models.features import Extractor, leading_defect
 from models.features.catalogue import CATALOGUE
 from models.types import BEARING_DEFECTS, M_S2_PER_UNIT, Bearing, Refusal
 
+from .record_speed import SPEED_UNKNOWN, RecordSpeed, speed_of
 from .recordings import Recording
 
 LIMITS_NOT_GIVEN: Final = Refusal("limits_not_given", "name_limits")
-SPEED_UNKNOWN: Final = Refusal("speed_unknown", "give_speed")
 BEARING_UNKNOWN: Final = Refusal("bearing_unknown", "name_bearing")
 LINES_NOT_SEARCHABLE: Final = Refusal("lines_not_searchable", "lengthen_block")
-STUCK: Final = Refusal("stuck", "check_sensor")
 
-REFUSALS: Final = (LIMITS_NOT_GIVEN, SPEED_UNKNOWN, BEARING_UNKNOWN, LINES_NOT_SEARCHABLE, STUCK)
-"""Every refusal that this module gives besides those of `models.detection.zones`."""
+REFUSALS: Final = (LIMITS_NOT_GIVEN, SPEED_UNKNOWN, BEARING_UNKNOWN, LINES_NOT_SEARCHABLE)
+"""Every refusal that this module gives besides those of `models.detection.zones` and `.sensors`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class ChannelAnalysis:
     """What one channel shows. A feature that is not known is None; so is every level while the unit is not.
 
     `leading` is the defect whose lines stand highest, of those with enough harmonics: no diagnosis.
+    `doubts` is what a sensor has that does not forbid to judge it.
     """
 
     channel: str
@@ -50,17 +51,24 @@ class ChannelAnalysis:
     lines: tuple[DefectLine, ...]
     leading: DefectLine | None
     refusals: tuple[Refusal, ...]
+    doubts: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RecordAnalysis:
-    """A record and its channels."""
+    """A record and its channels.
+
+    `rpm` is its speed, as it was given or estimated within a range: `speed_source` is "given", "estimated" or
+    "unknown". `rpm_sigma` is the standard deviation of an estimate.
+    """
 
     record: str
     unit: str
     fs_hz: float
     n_samples: int
     rpm: float | None
+    rpm_sigma: float | None
+    speed_source: str
     labels: Mapping[str, str]
     channels: tuple[ChannelAnalysis, ...]
 
@@ -75,34 +83,48 @@ class RecordAnalysis:
 class Analyzer:
     """Looks at records, each by itself; the bearing and the limits are those of all of them.
 
+    `speed_range_hz` is where the speed of those that come without one is looked for.
+
     It keeps extractors between records of one length and rate, which changes no result.
     """
 
     bearing: Bearing | None = None
     limits: LimitSet | None = None
+    speed_range_hz: tuple[float, float] | None = None
     _extractors: dict[tuple[float, int], Extractor] = field(default_factory=dict)
 
     def analyze(self, recording: Recording) -> RecordAnalysis:
         """Raises ValueError where a record is no signal, e.g. a few samples."""
         n_samples = recording.samples.shape[1]
-        speed_hz = None if recording.rpm is None else recording.rpm / 60
+        speed = speed_of(recording, self.speed_range_hz)
         factor = M_S2_PER_UNIT.get(recording.unit, 1.0)
+        scale = np.array(recording.scale) * factor
         rows = self._extractor(recording.fs_hz, n_samples).extract(
             recording.samples,
-            np.array(recording.scale) * factor,
-            speed_hz=speed_hz,
+            scale,
+            speed_hz=speed.hz,
+            speed_sigma_hz=speed.sigma_hz,
             orders=None if self.bearing is None else self.bearing.orders,
+        )
+        levels = recording.unit in M_S2_PER_UNIT
+        health = assess(
+            {spec.name: rows[:, i] for i, spec in enumerate(CATALOGUE) if levels or not spec.degree},
+            n_samples=n_samples,
+            fs_hz=recording.fs_hz,
+            speed_hz=speed.hz,
+            step_m_s2=scale if recording.samples.dtype.kind == "i" else None,
         )
         return RecordAnalysis(
             record=recording.name,
             unit=recording.unit,
             fs_hz=recording.fs_hz,
             n_samples=n_samples,
-            rpm=recording.rpm,
+            rpm=speed.rpm,
+            rpm_sigma=speed.sigma_rpm,
+            speed_source=speed.source,
             labels=recording.labels,
             channels=tuple(
-                self._channel(recording, name, row.tolist(), speed_hz)
-                for name, row in zip(recording.channels, rows, strict=True)
+                self._channel(recording, i, row.tolist(), speed, health) for i, row in enumerate(rows)
             ),
         )
 
@@ -110,11 +132,12 @@ class Analyzer:
         key = (fs_hz, n_samples)
         if key not in self._extractors:
             self._extractors.clear()  # records of one file are mostly alike; scratch memory is large
-            self._extractors[key] = Extractor(fs_hz, n_samples)
+            # For a few records: loading compiled passes takes a second, more than they save.
+            self._extractors[key] = Extractor(fs_hz, n_samples, compiled=False)
         return self._extractors[key]
 
     def _channel(
-        self, recording: Recording, name: str, row: list[float], speed_hz: float | None
+        self, recording: Recording, i: int, row: list[float], speed: RecordSpeed, health: Assessment
     ) -> ChannelAnalysis:
         has_unit = recording.unit in M_S2_PER_UNIT
         raw = {spec.name: value for spec, value in zip(CATALOGUE, row, strict=True)}
@@ -124,21 +147,23 @@ class Analyzer:
             else None
             for spec in CATALOGUE
         }
-        judgement = self._judgement(recording, raw, speed_hz)
-        lines = self._lines(features, speed_hz)
+        refusal = health.refusals[i]
+        judgement = (
+            self._judgement(recording, raw, speed.hz) if refusal is None else unknown(refusal, self.limits)
+        )
+        lines = self._lines(features, speed.hz)
         first = leading_defect({k: np.nan if v is None else v for k, v in features.items()})
         return ChannelAnalysis(
-            channel=name,
+            channel=recording.channels[i],
             features=features,
             judgement=judgement,
             lines=lines,
             leading=next((line for line in lines if line.defect == first), None),
-            refusals=self._refusals(judgement, has_unit, speed_hz, bool(lines)),
+            refusals=self._refusals(judgement, has_unit, speed, bool(lines) or refusal is not None),
+            doubts=health.reasons(i) if refusal is None else (),
         )
 
     def _judgement(self, recording: Recording, raw: Mapping[str, float], speed_hz: float | None) -> Judgement:
-        if raw["acceleration_rms_m_s2"] == 0:  # nothing that is bolted to a machine is that still
-            return unknown(STUCK, self.limits)
         return judge(
             None if self.limits is None else raw.get(self.limits.feature(speed_hz)),
             self.limits,
@@ -160,7 +185,7 @@ class Analyzer:
         return tuple(lines)
 
     def _refusals(
-        self, judgement: Judgement, has_unit: bool, speed_hz: float | None, has_lines: bool
+        self, judgement: Judgement, has_unit: bool, speed: RecordSpeed, lines_told: bool
     ) -> tuple[Refusal, ...]:
         found = []
         if judgement.reason is not None and judgement.remedy is not None:
@@ -171,8 +196,8 @@ class Analyzer:
             found.append(LIMITS_NOT_GIVEN)
         if self.bearing is None:
             found.append(BEARING_UNKNOWN)
-        if speed_hz is None:
-            found.append(SPEED_UNKNOWN)
-        if self.bearing is not None and speed_hz is not None and not has_lines:
+        if speed.refusal is not None:
+            found.append(speed.refusal)
+        if self.bearing is not None and speed.hz is not None and not lines_told:
             found.append(LINES_NOT_SEARCHABLE)
         return tuple(dict.fromkeys(found))

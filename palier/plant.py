@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Final
 
 from models.features.catalogue import NAMES as FEATURES
-from models.features.gate import SHORTEST_BLOCK
+from models.features.gate import RATES_HZ, SHORTEST_BLOCK
 from models.types import (
     BEARING_DEFECTS,
     UNITS,
     Bearing,
     ChannelSpec,
-    Gear,
     MachineSpec,
     PointSpec,
     Quantity,
 )
 
+from .driveline import read_belt, read_gear, read_impeller, read_motor
 from .frames import MAX_FRAME_BYTES
 from .strict_toml import ConfigError, Document, Table, did_you_mean, parse_toml, read_toml
 
@@ -203,6 +203,7 @@ def _machine(table: Table, known: _Known) -> MachineSpec:
         )
     speed = table.table("speed", required=True)
     source = speed.choice("source", SPEED_SOURCES)
+    rpm = _speed_rpm(speed, source)
     machine = MachineSpec(
         id=table.name("id"),
         name=table.text("name", ""),
@@ -210,10 +211,13 @@ def _machine(table: Table, known: _Known) -> MachineSpec:
         criticality=table.choice("criticality", CRITICALITIES, "B"),
         power_kw=table.number("power_kw", None, above=0),
         points=tuple(_point(point, limits, known) for point in points),
-        speed_rpm=_speed_rpm(speed, source),
+        speed_rpm=rpm,
         speed_source=source,
         speed_channel=speed.text("channel") if source == "reading" else None,
-        gears=tuple(_gear(gear) for gear in table.array("gear")),
+        gears=tuple(read_gear(gear) for gear in table.array("gear")),
+        impeller=read_impeller(table),
+        belt=read_belt(table),
+        motor=read_motor(table, rpm),
     )
     _refuse_duplicates(points, (p.id for p in machine.points), "point")
     _check_speed_channel(speed, machine)
@@ -238,15 +242,6 @@ def _check_speed_channel(speed: Table, machine: MachineSpec) -> None:
             f"speed channel {machine.speed_channel!r} must be POINT/CHANNEL of a channel of this machine "
             f'with quantity "speed" ({there})',
         )
-
-
-def _gear(table: Table) -> Gear:
-    return Gear(
-        name=table.text("name"),
-        driving_teeth=table.integer("driving_teeth", low=3),
-        driven_teeth=table.integer("driven_teeth", low=3),
-        shaft_order=table.number("shaft_order", 1.0, above=0) or 1.0,
-    )
 
 
 def _point(table: Table, machine_limits: str | None, known: _Known) -> PointSpec:
@@ -348,6 +343,11 @@ def _channel(table: Table) -> ChannelSpec:
         choices = ", ".join(f'"{u}"' for u in UNITS[Quantity(quantity)])
         table.mistake("unit", f"the unit of {quantity} must be one of {choices}, got {unit!r}")
     fs_hz = table.number("fs_hz", None, above=0)
+    if fs_hz is not None and not RATES_HZ[0] <= fs_hz <= RATES_HZ[1]:
+        table.mistake(
+            "fs_hz",
+            f"fs_hz must be from {RATES_HZ[0]:g} to {RATES_HZ[1]:,.0f} samples a second, got {fs_hz:g}",
+        )
     samples = table.integer("samples", low=SHORTEST_BLOCK) if "samples" in table else None
     if known:
         _check_sampling(table, Quantity(quantity))

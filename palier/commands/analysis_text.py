@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ class Writer:
         self._bearing = bearing
         self._in_full = in_full
         self._started = False
+        self._estimated = False
         self._refused: dict[str, None] = {}
 
     def record(self, record: RecordAnalysis) -> str:
@@ -31,6 +33,7 @@ class Writer:
             rows.insert(0, self._header())
         for channel in record.channels:
             self._refused.update(dict.fromkeys(self._refusals(channel)))
+        self._estimated |= record.speed_source == "estimated"
         return "\n".join(rows)
 
     def skipped(self, item: Skipped) -> str:
@@ -50,6 +53,7 @@ class Writer:
             )
             lines += ["", self._words.text("cli.summary", records=records, skipped=skipped)]
             lines += ([note] if self._bearing else []) + list(self._refused)
+            lines += [self._words.text("cli.rotation_note")] if self._estimated else []
             lines += self._counts(leading)
         return "".join(f"{line}\n" for line in lines)
 
@@ -57,11 +61,7 @@ class Writer:
         text, number = self._words.text, self._words.number
         feature = channel.features.get
         head = [f"{text('cli.record')} {record.record}", text("cli.channel", name=channel.channel)]
-        head.append(
-            text("cli.rotation_unknown")
-            if record.rpm is None
-            else text("cli.rotation", value=number(record.rpm, 0))
-        )
+        head.append(self._rotation(record))
         seconds = number(record.n_samples / record.fs_hz, 2)
         head.append(text("cli.seconds", value=seconds, fs=number(record.fs_hz, 0)))
         head += [f"{name} {value}" for name, value in record.labels.items() if name == "fault"]
@@ -77,6 +77,16 @@ class Writer:
         lines.append("  " + text("cli.shape", crest=crest, kurtosis=kurtosis))
         lines += [f"  {line}" for line in self._lines(channel)]
         return lines + [f"  {line}" for line in self._refusals(channel)]
+
+    def _rotation(self, record: RecordAnalysis) -> str:
+        """The speed; of an estimate, within what it lies in 95 of 100 cases (two standard deviations)."""
+        text, number = self._words.text, self._words.number
+        if record.rpm is None:
+            return text("cli.rotation_unknown")
+        value = number(record.rpm, 0)
+        if record.rpm_sigma is None:
+            return text("cli.rotation", value=value)
+        return text("cli.rotation_estimated", value=value, aside=number(math.ceil(2 * record.rpm_sigma), 0))
 
     def _judged(self, channel: ChannelAnalysis) -> str:
         judgement = channel.judgement
@@ -123,11 +133,12 @@ class Writer:
     def _refusals(self, channel: ChannelAnalysis) -> list[str]:
         return [
             self._words.text(
-                "cli.refused",
+                key,
                 reason=self._words.text(f"refusal.{refusal.reason}"),
                 remedy=self._words.text(f"remedy.{refusal.remedy}"),
             )
-            for refusal in channel.refusals
+            for key, refusals in (("cli.refused", channel.refusals), ("cli.doubted", channel.doubts))
+            for refusal in refusals
         ]
 
     def _velocity(self, channel: ChannelAnalysis) -> str:
@@ -153,14 +164,16 @@ class Writer:
         cells = [
             record.record,
             channel.channel,
-            number(float("nan") if record.rpm is None else record.rpm, 0),
+            ("" if record.rpm_sigma is None else "≈")
+            + number(float("nan") if record.rpm is None else record.rpm, 0),
         ]
         cells += [self._velocity(channel), judgement.zone or judgement.limit_name or "–"]
         cells += [self._value(channel, name, 1) for name in ("crest_factor", "kurtosis")]
         if self._bearing:
             found = {line.defect: f"{line.harmonics}/{number(line.bits, 1)}" for line in channel.lines}
             cells += [found.get(defect, "–") for defect in BEARING_DEFECTS]
-        return _columns([*cells, self._leading(channel.leading.defect if channel.leading else None)])
+        first = channel.leading.defect if channel.leading else None
+        return _columns([*cells, self._leading(first) if channel.lines else "–"])  # nothing was searched
 
     def _leading(self, defect: str | None) -> str:
         return self._words.text(f"defect.{defect}" if defect else "cli.none")

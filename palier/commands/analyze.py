@@ -54,6 +54,14 @@ def analyze(
     *,
     fs: FsOption = None,
     rpm: RpmOption = None,
+    rpm_range: Annotated[
+        str | None,
+        typer.Option(
+            "--rpm-range",
+            metavar="LOW-HIGH",
+            help="Where no speed is given, estimate it from the spectrum within this range, e.g. 1455-1500.",
+        ),
+    ] = None,
     unit: UnitOption = None,
     bearing: BearingOption = None,
     bearing_orders: BearingOrdersOption = None,
@@ -75,7 +83,8 @@ def analyze(
     Needs no broker and no history. Each record is judged by itself, from the sample rate, the speed of
     rotation, the unit, the bearing and the limits that you give, or that an index gives for many records.
     What is not given is not guessed: without a unit there is no zone, without a speed there are no bearing
-    lines, and the answer says so.
+    lines, and the answer says so. A speed that nobody measured can be estimated with --rpm-range: from the
+    nameplate to the synchronous speed of a motor, or the range of its drive. The narrower, the surer.
 
     Example:
       palier analyze pump.csv --fs 25600 --unit g --rpm 1485 --bearing 6309 --limits iso20816-3:g2:rigid
@@ -87,7 +96,11 @@ def analyze(
     from .analysis_text import Writer
 
     words = catalogue(lang)
-    analyzer = Analyzer(bearing_of(bearing, bearing_orders), _limits(limits))
+    if rpm is not None and rpm_range is not None:
+        raise CommandError(
+            "--rpm and --rpm-range must not both be given: a known speed is not estimated", USAGE
+        )
+    analyzer = Analyzer(bearing_of(bearing, bearing_orders), _limits(limits), _range_hz(rpm_range))
     files = _open(recordings, index, fs_hz=fs, rpm=rpm, unit=unit, channel=channel)
     skipped = _skipped_everywhere(files)
     count = sum(map(len, files))
@@ -108,6 +121,22 @@ def analyze(
 
 
 _SEVERITY = {FailOn.ALERT: 3, FailOn.DANGER: 5}
+
+
+def _range_hz(text: str | None) -> tuple[float, float] | None:
+    """Lowest and highest speed in Hz of `--rpm-range`."""
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split("-"))
+    except ValueError:
+        low = high = 0.0
+    if not 0 < low < high < 1e7:
+        raise CommandError(
+            f"--rpm-range must be the lowest and the highest speed in r/min like 1455-1500, got {text!r}",
+            USAGE,
+        )
+    return low / 60, high / 60
 
 
 def _limits(name: str | None) -> LimitSet | None:

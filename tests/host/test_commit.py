@@ -113,6 +113,21 @@ def test_waveforms_then_series_then_records(plant: Plant, fakes: Fakes) -> None:
     assert [row.frame for row in fakes.batches[0].waveforms] == list(ids(1, 2))
 
 
+def test_what_is_the_matter_with_a_sensor_is_counted_once_the_block_is_stored(
+    plant: Plant, fakes: Fakes
+) -> None:
+    samples = waveform(T0).samples.copy()
+    samples[0, 100::500] = 20_000
+    job, one = committer(plant, fakes), batch(work(1, replace(waveform(T0), samples=samples)))
+    fakes.down = {"records"}
+    with pytest.raises(Unavailable):
+        job.commit(one)
+    assert not job.doubts.counts
+    fakes.down.clear()
+    job.commit(one)
+    assert job.doubts.counts == {("spikes", False): 1}
+
+
 def test_each_place_can_be_held_before_its_step(plant: Plant, fakes: Fakes) -> None:
     points = Failpoints(dict.fromkeys(POINTS, 1.0), sleep=lambda _: fakes.log.append("sleep"))
     committer(plant, fakes, failpoints=points).commit(batch(work(1)))

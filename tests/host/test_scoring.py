@@ -10,9 +10,9 @@ import pytest
 
 from ingest.batch import WorkFrame
 from ingest.knowledge import Knowledge, Speeds
-from ingest.scoring import Scored, Scorer, refuse_samples
+from ingest.scoring import Scored, Scorer
 from models.features.catalogue import CATALOGUE, NAMES
-from palier.frames import QUALITY_BAD, FrameId, Waveform
+from palier.frames import QUALITY_BAD, QUALITY_GOOD, FrameId, Waveform
 from palier.limits import load_limits
 from palier.plant import Plant
 from tests.support.gateway import readings, waveform
@@ -85,6 +85,11 @@ def test_a_unit_that_is_no_acceleration_is_not_taken_for_one(knowledge: Knowledg
     assert np.isnan(feature(entry, "velocity_rms_mm_s"))
 
 
+def test_what_the_plant_sends_is_prepared_for(knowledge: Knowledge) -> None:
+    """Nothing is loaded at the first block."""
+    assert knowledge.block_shapes() == ((4096.0, 4096),)
+
+
 # Speed --------------------------------------------------------------------------------------------------
 
 
@@ -134,8 +139,15 @@ def test_a_trembling_encoder_stands_still(knowledge: Knowledge) -> None:
 # What may not be judged ---------------------------------------------------------------------------------
 
 
+def reason(knowledge: Knowledge, samples: npt.NDArray[np.generic], quality: int = QUALITY_GOOD) -> str | None:
+    """Why a block of these samples [n] is not judged."""
+    block = replace(waveform(T0), samples=samples[None, :], quality=(quality,))
+    (refusal,) = score(knowledge, block)[0].refusals
+    return refusal.reason if refusal else None
+
+
 @pytest.mark.parametrize(
-    ("samples", "reason"),
+    ("samples", "told"),
     [
         (np.zeros(64, "<i2"), "stuck"),
         (np.full(64, 7.5, "<f4"), "stuck"),
@@ -144,31 +156,42 @@ def test_a_trembling_encoder_stands_still(knowledge: Knowledge) -> None:
         (np.tile([32767, -32768], 32).astype("<i2"), "clipped"),
         (np.tile([2**31 - 1, 0], 32).astype("<i4"), "clipped"),
         (np.arange(8, dtype="<i2"), "block_too_short"),
+        (np.repeat(np.arange(-20, 20, dtype="<i2") ** 3, 40), "stuck"),
+        (np.tile(np.repeat(np.array([0, 1], dtype="<i2"), [60, 2]), 4), "stuck"),
+        (np.tile(np.repeat(np.array([0, 1], dtype="<i2"), [12, 1]), 8), "dead"),
     ],
 )
-def test_samples_that_cannot_be_trusted(samples: npt.NDArray[np.generic], reason: str) -> None:
-    refusal = refuse_samples(samples)
-    assert refusal is not None
-    assert refusal.reason == reason
+def test_samples_that_cannot_be_trusted(
+    knowledge: Knowledge, samples: npt.NDArray[np.generic], told: str
+) -> None:
+    assert reason(knowledge, samples) == told
 
 
-def test_a_single_peak_at_the_end_of_the_range_is_no_clipping() -> None:
+def test_a_sound_block_is_judged(knowledge: Knowledge) -> None:
+    assert reason(knowledge, waveform(T0).samples[0]) is None
+
+
+def test_a_single_peak_at_the_end_of_the_range_is_no_clipping(knowledge: Knowledge) -> None:
     samples = waveform(T0).samples[0].copy()
     samples[10] = 32767
-    assert refuse_samples(samples) is None
+    assert reason(knowledge, samples) is None
 
 
-def test_what_the_gateway_calls_bad_is_not_judged() -> None:
-    refusal = refuse_samples(waveform(T0).samples[0], QUALITY_BAD)
-    assert refusal is not None
-    assert refusal.reason == "bad_quality"
+def test_spikes_are_kept_and_the_block_is_judged(knowledge: Knowledge) -> None:
+    samples = waveform(T0).samples.copy()
+    samples[0, 100::500] = 20_000
+    (entry,) = score(knowledge, replace(waveform(T0), samples=samples))
+    assert entry.refusals == [None]
+    assert feature(entry, "spikes") == 8
 
 
-def test_a_block_that_is_too_short_is_so_at_any_quality() -> None:
+def test_what_the_gateway_calls_bad_is_not_judged(knowledge: Knowledge) -> None:
+    assert reason(knowledge, waveform(T0).samples[0], QUALITY_BAD) == "bad_quality"
+
+
+def test_a_block_that_is_too_short_is_so_at_any_quality(knowledge: Knowledge) -> None:
     """Only a block that says so is left out of the spectra."""
-    refusal = refuse_samples(waveform(T0, n=8).samples[0], QUALITY_BAD)
-    assert refusal is not None
-    assert refusal.reason == "block_too_short"
+    assert reason(knowledge, waveform(T0, n=8).samples[0], QUALITY_BAD) == "block_too_short"
 
 
 def test_a_nan_stays_with_its_own_channel(knowledge: Knowledge) -> None:

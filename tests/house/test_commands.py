@@ -97,6 +97,12 @@ def test_a_fault_found_is_no_failure_unless_asked(
         (("--fs", "12800", "--bearing-orders", "5.4,3.6,2.4,0.4"), "bpfo must be above 0 and below bpfi"),
         (("--fs", "12800", "--limits", "iso"), "unknown limits 'iso'"),
         (("--fs", "12800", "--unit", "V"), "the unit must be one of"),
+        (("--fs", "12800", "--rpm-range", "1500"), "--rpm-range must be the lowest and the highest speed"),
+        (
+            ("--fs", "12800", "--rpm-range", "1500-1400"),
+            "--rpm-range must be the lowest and the highest speed",
+        ),
+        (("--fs", "12800", "--rpm", "9", "--rpm-range", "8-10"), "must not both be given"),
         (("--fs", "12800", "--lang", "de"), "the language must be one of"),
     ],
 )

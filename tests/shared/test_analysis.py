@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from models.features.speed import REFUSALS, Outcome
 from models.types import STANDARD_GRAVITY_M_S2, State
 from palier.analysis import (
     BEARING_UNKNOWN,
@@ -20,6 +22,7 @@ from palier.analysis import (
 from palier.commands.analysis_text import Writer
 from palier.limits import load_bearings, load_limits
 from palier.locale import Catalogue
+from palier.record_speed import speed_of
 from palier.recordings import Recording, open_recordings
 from tests.support.recordings import data_folder
 
@@ -89,6 +92,22 @@ def test_what_can_not_be_judged_says_why() -> None:
     assert (stuck.state, stuck.reason) == (State.UNKNOWN, "stuck")
 
 
+def test_a_clipped_record_gets_no_zone() -> None:
+    channel = look(recording(np.clip(tone(3.0), -2.0, 2.0)))
+    assert (channel.judgement.state, channel.judgement.reason) == (State.UNKNOWN, "clipped")
+
+
+def test_spikes_are_told_beside_the_zone() -> None:
+    spiked = tone(1.0)
+    spiked[1000::5000] += 30
+    record = recording(spiked)
+    channel = look(record)
+    assert channel.judgement.zone == "A"
+    assert [doubt.reason for doubt in channel.doubts] == ["spikes"]
+    told = Writer(Catalogue("fr"), None, in_full=True).record(Analyzer(None, LIMITS).analyze(record))
+    assert "Sous réserve : le signal contient des parasites." in told
+
+
 def test_a_slow_machine_is_told_the_velocity_that_was_judged() -> None:
     record = recording(tone(3.0, frequency_hz=5.0, seconds=4.0), rpm=300.0)
     analysis = Analyzer(None, LIMITS).analyze(record)
@@ -102,6 +121,70 @@ def test_what_is_not_given_is_refused_not_guessed() -> None:
     channel = look(recording(tone(3.0), rpm=None), limits=False)
     assert channel.refusals == (LIMITS_NOT_GIVEN, BEARING_UNKNOWN, SPEED_UNKNOWN)
     assert (channel.judgement.zone, channel.lines, channel.leading) == (None, (), None)
+
+
+def turning(speed_hz: float, harmonics: int = 4, seconds: float = 4.0) -> npt.NDArray[np.float64]:
+    """Harmonics of a shaft in noise."""
+    rng = np.random.default_rng(3)
+    t = np.arange(round(FS_HZ * seconds)) / FS_HZ
+    x = rng.normal(0, 1, t.size)
+    for k in range(1, harmonics + 1):
+        x += 0.5 / k * np.sin(2 * np.pi * k * speed_hz * t)
+    return np.asarray(x)
+
+
+def test_a_speed_is_estimated_within_its_range_and_says_so() -> None:
+    record = recording(turning(24.68), rpm=None)
+    analysis = Analyzer(BEARING, LIMITS, speed_range_hz=(24.25, 25.0)).analyze(record)
+    assert analysis.speed_source == "estimated"
+    assert analysis.rpm == pytest.approx(24.68 * 60, abs=1)
+    assert analysis.rpm_sigma is not None
+    assert 0 < analysis.rpm_sigma < 2
+    (channel,) = analysis.channels
+    assert [line.defect for line in channel.lines] == ["bpfo", "bpfi", "bsf", "ftf"]
+    assert channel.features["order_1x_mm_s"] is not None
+    text = Writer(Catalogue("fr"), BEARING, in_full=True).record(analysis)
+    assert "vitesse estimée 1\u202f481 ± 1 tr/min" in text
+    rows = Writer(Catalogue("fr"), BEARING, in_full=False)
+    assert "≈1\u202f481" in rows.record(analysis)
+    assert "≈ : vitesse estimée" in rows.end(4, 0, Counter())
+
+
+def test_a_speed_that_is_given_is_not_estimated() -> None:
+    analysis = Analyzer(speed_range_hz=(24.25, 25.0)).analyze(recording(turning(24.68), rpm=1500.0))
+    assert (analysis.rpm, analysis.rpm_sigma, analysis.speed_source) == (1500.0, None, "given")
+
+
+@pytest.mark.parametrize(
+    ("samples", "range_hz", "reason"),
+    [
+        (turning(24.68), None, "speed_unknown"),
+        (turning(24.68, harmonics=0), (24.25, 25.0), "speed_not_found"),
+        (turning(24.68, seconds=0.5), (24.25, 25.0), "block_too_short"),
+        (np.stack((turning(24.68), turning(20.1))), (19.0, 25.0), "speed_ambiguous"),
+    ],
+)
+def test_a_speed_that_is_not_found_stays_unknown(
+    samples: npt.NDArray[np.float64], range_hz: tuple[float, float] | None, reason: str
+) -> None:
+    """Two channels that show different speeds are not of one shaft."""
+    samples = np.atleast_2d(samples)
+    record = replace(
+        recording(samples, rpm=None), scale=(1.0,) * len(samples), channels=("1", "2")[: len(samples)]
+    )
+    analysis = Analyzer(BEARING, LIMITS, speed_range_hz=range_hz).analyze(record)
+    assert (analysis.rpm, analysis.rpm_sigma, analysis.speed_source) == (None, None, "unknown")
+    for channel in analysis.channels:
+        assert reason in {refusal.reason for refusal in channel.refusals}
+        assert channel.lines == ()
+
+
+@pytest.mark.parametrize("dead_first", [False, True])
+def test_why_a_speed_is_unknown_does_not_depend_on_the_order_of_the_channels(dead_first: bool) -> None:
+    noise, dead = turning(24.68, harmonics=0), np.full(round(4 * FS_HZ), np.nan)
+    samples = np.stack((dead, noise) if dead_first else (noise, dead))
+    record = replace(recording(samples, rpm=None), scale=(1.0, 1.0), channels=("1", "2"))
+    assert speed_of(record, (24.25, 25.0)).refusal == REFUSALS[Outcome.NO_COMB]
 
 
 def test_a_block_of_few_turns_shows_no_lines_and_says_so() -> None:
