@@ -11,7 +11,7 @@ LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-ur
 COMPILE = $(UV) pip compile pyproject.toml $(LOCKED)
 JOBS   ?= 2
 
-.PHONY: help demo test shell check format services lock proto vendor clean
+.PHONY: help demo test bench shell check format services lock proto vendor clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ demo: $(VENV)/.ready ## the whole platform on this machine, no Docker: Ctrl-C st
 
 test: $(VENV)/.ready ## the tests; those that need a server say how to get it
 	@$(BIN)/pytest -n $(JOBS) $(TESTS)
+
+bench: $(VENV)/.ready ## what the features cost on this machine, beside a bare FFT
+	@PYTHONSAFEPATH=1 $(BIN)/palier bench core $(BENCH)
 
 shell: $(VENV)/.ready ## a shell with `palier` on its PATH
 	@PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONSAFEPATH=1 $${SHELL:-sh}

@@ -1,0 +1,69 @@
+"""`palier bench`: what Palier costs, part by part, each figure beside a reference of the same run."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Final
+
+import typer
+
+from palier.options import JsonOption, QuietOption
+
+bench = typer.Typer(
+    help="Measure what Palier costs on this machine, each figure beside a reference of the same run.",
+    short_help="Measure what Palier costs on this machine.",
+    epilog="\b\nExample:\n  palier bench core --quick",
+    no_args_is_help=True,
+)
+
+WIDTH: Final = 120
+"""Columns of the tables where no terminal says how many it has."""
+
+
+@bench.command(
+    short_help="The features: speed beside a bare FFT, accuracy, memory.",
+    epilog="\b\nExample:\n  palier bench core\n  palier bench core --quick --json",
+)
+def core(
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few windows and rounds: some seconds instead of some minutes.")
+    ] = False,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", min=1, metavar="N", help="Rounds that medians are taken over.")
+    ] = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure the features: speed beside a bare FFT, by stage, accuracy, threads, memory.
+
+    The reference B is scipy's real FFT of the same float32 windows in chunks that stay in the cache. Every
+    case is timed between two runs of it, and the median of those ratios is given: it holds on a machine that
+    others use, where a time does not. numpy's linear algebra is held to one thread.
+
+    Where they are installed it also measures TSFEL and tsfresh (extra `bench`) and the compiled passes
+    (extra `fast`). Accuracy is judged by the tests' oracle, so it needs a checkout.
+    """
+    from .machine import hold_blas_to_one_thread
+
+    hold_blas_to_one_thread()  # before anything imports numpy
+    from .core import FULL, QUICK, bench_core
+
+    plan = QUICK if quick else FULL
+    if rounds is not None:
+        plan = plan._replace(rounds=rounds)
+    report = bench_core(plan, quick=quick, tell=lambda what: _tell(what, quiet=quiet or json_output))
+    if json_output:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from .tables import show
+
+    console = Console()
+    show(report, console if console.is_terminal else Console(width=WIDTH))
+
+
+def _tell(what: str, *, quiet: bool) -> None:
+    if not quiet:
+        typer.echo(f"measuring {what}", err=True)
