@@ -8,7 +8,8 @@ samples. Which stage gives which feature stands in its `names`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -152,8 +153,7 @@ class Extractor:
         for stage in self._stages:
             stage.begin(known)
         with np.errstate(invalid="ignore", over="ignore"):  # of samples that are not finite
-            for start in range(0, n, self._rows):
-                rows = slice(start, min(n, start + self._rows))
+            for rows in _even_chunks(n, self._rows):
                 chunk, bad[rows], factor[rows] = self._chunk(samples[rows], ends[rows])
                 for stage in self._stages:
                     stage.chunk(rows, chunk)
@@ -189,12 +189,18 @@ class Extractor:
             (Levels.names, lambda: Levels(bins.n_samples, quarters="kurtosis_quarters" in wanted)),
             (Quality.names, Quality),
             (Sums.names, lambda: Sums(passes, bins, wanted)),
-            (ShaftLines.names, lambda: ShaftLines(passes, bins, rows)),
-            (GearLines.names, lambda: GearLines(passes, bins, rows, width)),
-            (DefectLevels.names, lambda: DefectLevels(passes, bins, rows, width)),
+            (ShaftLines.names, lambda: ShaftLines(passes, bins)),
+            (GearLines.names, lambda: GearLines(passes, bins, width)),
+            (DefectLevels.names, lambda: DefectLevels(passes, bins, width)),
             (CepstralLines.names, lambda: CepstralLines(bins)),
             (BearingEnvelope.names, lambda: BearingEnvelope(passes, bins, rows)),
             (Combs.names, lambda: Combs(bins, wanted, self.bands)),
             (Waveforms.names, lambda: Waveforms(bins, wanted, rows)),
         )
         return tuple(make() for names, make in makers if wanted.intersection(names))
+
+
+def _even_chunks(n: int, most: int) -> Iterator[slice]:
+    """As few chunks of at most `most` windows as can be, all of a size: a small one costs nearly as much."""
+    size = math.ceil(n / max(1, math.ceil(n / most)))
+    return (slice(start, min(n, start + size)) for start in range(0, n, max(1, size)))

@@ -54,9 +54,7 @@ class BearingEnvelope:
     def begin(self, known: Known) -> None:
         """The lines of the defects, in the same bins as those of the spectrum."""
         n = len(known.turns)
-        self._defects = IntervalSums(
-            self._passes, defect_lines(known, self._lines), self._lines + 1, len(self._moved)
-        )
+        self._defects = IntervalSums(self._passes, defect_lines(known, self._lines), self._lines + 1)
         self._mean = np.full(n, np.nan)
         self._varying = np.full(n, np.nan)
 

@@ -32,16 +32,16 @@ class DefectLevels:
 
     names: Final = tuple(f"{name}_m_s2" for name in BEARING_DEFECTS)
 
-    def __init__(self, passes: Passes, bins: Bins, rows: int, width: int) -> None:
+    def __init__(self, passes: Passes, bins: Bins, width: int) -> None:
         self._passes = passes
-        self._rows, self._width = rows, width
+        self._width = width
         self._stop = bins.usable_stop
         self._gain = bins.gain
         self.bytes_kept = 8 * 3 * len(self.names) * DEFECT_HARMONICS
 
     def begin(self, known: Known) -> None:
         """The lines of each window, as intervals of its spectrum."""
-        self._sums = IntervalSums(self._passes, defect_lines(known, self._stop), self._width, self._rows)
+        self._sums = IntervalSums(self._passes, defect_lines(known, self._stop), self._width)
 
     def chunk(self, rows: slice, chunk: Chunk) -> None:
         """Energies of the lines that are known."""
@@ -77,9 +77,9 @@ class GearLines:
         "sideband_ratio_driven",
     )
 
-    def __init__(self, passes: Passes, bins: Bins, rows: int, width: int) -> None:
+    def __init__(self, passes: Passes, bins: Bins, width: int) -> None:
         self._passes = passes
-        self._rows, self._width = rows, width
+        self._width = width
         self._stop = bins.usable_stop
         self._gain = bins.gain
         self.bytes_kept = 8 * 3 * (MESH_HARMONICS + 1 + 4 * SIDEBANDS)
@@ -101,7 +101,7 @@ class GearLines:
             around(mesh, ASIDE_BINS, self._stop),
             around(sidebands, ASIDE_BINS, self._stop),
         )
-        self._sums = IntervalSums(self._passes, lines_and_sidebands, self._width, self._rows)
+        self._sums = IntervalSums(self._passes, lines_and_sidebands, self._width)
 
     def chunk(self, rows: slice, chunk: Chunk) -> None:
         """Energies of the lines that are known."""

@@ -42,9 +42,9 @@ def around(line: DoubleArray, aside: DoubleArray | float, stop: int) -> Interval
 
 
 class IntervalSums:
-    """Energies of intervals for all windows of a run, whose spectra come in chunks of `rows` windows."""
+    """Energies of intervals for all windows of a run, whose spectra come in chunks."""
 
-    def __init__(self, passes: Passes, intervals: Intervals, bins: int, rows: int) -> None:
+    def __init__(self, passes: Passes, intervals: Intervals, bins: int) -> None:
         """`bins` is how many a row of power has; no interval may hold the last of them."""
         self._passes = passes
         n, k = intervals.first.shape
@@ -54,7 +54,7 @@ class IntervalSums:
         self._unknown = ~intervals.known
         self._any = bool(intervals.known.any())
         self._edges = np.empty((n, k, 2), dtype=np.intp)
-        start = (np.arange(n) % rows * bins)[:, None]
+        start = (np.arange(n) * bins)[:, None]
         np.add(intervals.first, start, out=self._edges[:, :, 0])
         np.add(intervals.last, start + 1, out=self._edges[:, :, 1])
         self._sums = np.zeros((n, k, 2), dtype=np.float32)
@@ -63,7 +63,8 @@ class IntervalSums:
         """Sums over the intervals of some windows of their power (n, bins)."""
         if self._any:
             part = np.ascontiguousarray(power[:, : self._bins])
-            self._passes.interval_sums(part, self._edges[rows], self._sums[rows])
+            edges = self._edges[rows] - rows.start * self._bins
+            self._passes.interval_sums(part, edges, self._sums[rows])
 
     def energies(self) -> DoubleArray:
         """(n, k), NaN where an interval is not known, 0 where it holds no bin."""

@@ -54,9 +54,8 @@ class ShaftLines:
 
     names: Final = (*_FEATURES, *_OTHERS)
 
-    def __init__(self, passes: Passes, bins: Bins, rows: int) -> None:
+    def __init__(self, passes: Passes, bins: Bins) -> None:
         self._passes = passes
-        self._rows = rows
         self._df_hz = bins.df_hz
         top_hz = min(VELOCITY_BAND_HZ[1], usable_hz(bins.fs_hz))
         self._stop = bins.closed((0.0, top_hz))[1]
@@ -76,7 +75,7 @@ class ShaftLines:
             self._supply(known),
             self._pole_pass(known),
         ]
-        self._sums = IntervalSums(self._passes, together(*self._groups), len(self._weights), self._rows)
+        self._sums = IntervalSums(self._passes, together(*self._groups), len(self._weights))
 
     def chunk(self, rows: slice, chunk: Chunk) -> None:
         """Velocity energies of the lines that are known."""
