@@ -115,7 +115,9 @@ def demodulate(spectrum: ComplexArray, band: Demodulator, out: FloatArray | None
     if band.lines <= LEAKED_BINS:  # none but those of the mean are wanted
         return Demodulated(np.zeros((len(square), band.lines), dtype=np.float32), mean, mean_square)
     tonal = limit_tones(inside)
-    if tonal.size:
+    if tonal.size == len(square):
+        square = squares(scipy.fft.ifft(moved, axis=1, overwrite_x=True), square)
+    elif tonal.size:
         square[tonal] = squares(scipy.fft.ifft(moved[tonal], axis=1, overwrite_x=True))
     lines: ComplexArray = scipy.fft.rfft(square, axis=1)[:, : band.lines]
     return Demodulated(squares(lines, out), mean, mean_square)
@@ -133,19 +135,12 @@ def limit_tones(inside: ComplexArray) -> npt.NDArray[np.intp]:
     limit = width**0.25 * _floors(size)
     pieces = limit.shape[1]
     piece = width // pieces
-    whole = pieces * piece
-    over = np.empty(size.shape, dtype=np.bool_)
-    np.greater(
-        size[:, :whole].reshape(n, pieces, piece),
-        limit[:, :, None],
-        out=over[:, :whole].reshape(n, pieces, piece),
-    )
-    np.greater(size[:, whole:], limit[:, -1:], out=over[:, whole:])  # the rest belongs to the last piece
-    if not over.any():
-        return np.empty(0, dtype=np.intp)
-    rows, bins = np.nonzero(over)
+    widths = np.full(pieces, piece)
+    widths[-1] = width - (pieces - 1) * piece  # the rest belongs to the last piece
+    over = size > np.repeat(limit, widths, axis=1)
+    rows, bins = np.divmod(np.flatnonzero(over), width)  # of two axes numpy's nonzero is slow
     inside[rows, bins] *= limit[rows, np.minimum(bins // piece, pieces - 1)] / size[rows, bins]
-    return np.unique(rows)
+    return rows[np.flatnonzero(np.diff(rows, prepend=-1))]  # they are in order
 
 
 def _floors(size: FloatArray) -> FloatArray:

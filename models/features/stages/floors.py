@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -30,20 +30,23 @@ class Floors(NamedTuple):
     power: DoubleArray
     stretch: npt.NDArray[np.intp]
 
-    def at(self, rows: npt.NDArray[np.intp], place: DoubleArray) -> DoubleArray:
-        """Floors (k, h) of the rows (k,) at places (k, h) in bins; NaN where a spectrum is empty."""
+    def at(self, place: DoubleArray) -> DoubleArray:
+        """Floors (h, n, combs) of each row at its places (h, n, combs) in bins; NaN of an empty spectrum."""
         bins = np.minimum(np.rint(place), self.stretch.size - 1).astype(np.intp)
-        return self.power[rows[:, None], self.stretch[bins]]
+        return self.power[np.arange(place.shape[1])[:, None], self.stretch[bins]]
 
 
 def floors(power: FloatArray) -> Floors:
     """Floors of spectra (n, m), m ≥ 12: the middle of the medians of the four stretches around each."""
     starts = edges(power.shape[1])
     medians = np.empty((len(power), len(starts) - 1))
-    for i, (start, stop) in enumerate(pairwise(starts)):
-        middle = (stop - start) // 2
-        medians[:, i] = np.partition(power[:, start:stop], middle, axis=1)[:, middle]
-    last = medians.shape[1] - 1
+    first = 0
+    for size, alike in groupby(stop - start for start, stop in pairwise(starts)):
+        last = first + len(list(alike))
+        part = power[:, starts[first] : starts[last]].reshape(len(power), last - first, size)
+        medians[:, first:last] = np.partition(part, size // 2, axis=2)[:, :, size // 2]
+        first = last
+    last = first - 1
     around = np.array([_around(i, last) for i in range(last + 1)]).T
     four = medians[:, around]
     middle_two = four.sum(axis=1) - four.max(axis=1) - four.min(axis=1)

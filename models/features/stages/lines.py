@@ -83,23 +83,17 @@ def search_defects(
     """
     n, combs = lines.shape
     m = max((band.lines for band in bands), default=0)
-    reach = _reach(known)
     bits, counts = np.full((2, n, len(bands), combs), np.nan)
+    asked = np.flatnonzero(np.isfinite(lines).any(axis=0))
     searched = [i for i, band in enumerate(bands) if band.lines > NEEDED * CYCLES]  # others hold no comb
-    known_rows = (np.flatnonzero(np.isfinite(lines[:, comb])) for comb in range(combs))
-    grids = {
-        comb: _grid(rows, lines[rows, comb], reach[rows], m)
-        for comb, rows in enumerate(known_rows)
-        if rows.size
-    }
-    # Of one band after the other, while it is in the cache. Grids look beyond the lines of a narrow band.
-    table = np.zeros((n, m), dtype=np.float32)
-    for i in searched:
-        under = floors(power[i])
-        _tabulate(power[i], known.turns, out=table[:, : bands[i].lines])
-        for comb, grid in grids.items():
-            found = _search(table, under, grid, bands[i].lines)
-            bits[grid.rows, i, comb], counts[grid.rows, i, comb] = found
+    if asked.size and searched:
+        grid = _grid(lines[:, asked], _reach(known), m)
+        kept = _beside_shaft(known.turns, m)
+        table = np.zeros((n, m), dtype=np.float32)  # grids look beyond the lines of a narrow band
+        for i in searched:  # of one band after the other, while it is in the cache
+            _tabulate(power[i], kept[:, : bands[i].lines], out=table[:, : bands[i].lines])
+            found = _search(table, floors(power[i]), grid, bands[i].lines)
+            bits[:, i, asked], counts[:, i, asked] = found
     return _best_bands(bits, counts, np.array([band.low_hz for band in bands]))
 
 
@@ -129,9 +123,9 @@ def _spread(line: npt.ArrayLike) -> DoubleArray:
     return np.maximum(np.rint(np.asarray(line) * SPREAD), 1.0)
 
 
-def _tabulate(power: FloatArray, turns: DoubleArray, out: FloatArray) -> None:
-    """Fills `out` (n, m): log2 of the highest power within the spread of each line, the shaft left out."""
-    alone = _without_shaft(power, turns)
+def _tabulate(power: FloatArray, kept: FloatArray, out: FloatArray) -> None:
+    """Fills `out` (n, m): log2 of the highest power within the spread of each line, of those that are kept."""
+    alone = power * kept
     m = power.shape[1]
     out[:] = alone
     for aside in range(1, int(_spread(m - 1)) + 1):
@@ -145,95 +139,97 @@ def _tabulate(power: FloatArray, turns: DoubleArray, out: FloatArray) -> None:
         np.log2(out, out=out)
 
 
-def _without_shaft(power: FloatArray, turns: DoubleArray) -> FloatArray:
-    """A copy of powers (n, m), 0 where the shaft's own lines are and where the mean leaked to."""
-    n, m = power.shape
-    alone = np.empty((n, m + 1), dtype=np.float32)  # one column for lines that lie above the others
-    alone[:, :m] = power
-    alone[:, :LEAKED_BINS] = 0
+def _beside_shaft(turns: DoubleArray, m: int) -> FloatArray:
+    """1 for the lines (n, m) that are looked at; 0 for the shaft's own, and for where the mean leaked to."""
+    n = len(turns)
+    kept = np.ones((n, m + 1), dtype=np.float32)  # one column for lines that lie above the others
+    kept[:, :LEAKED_BINS] = 0
     speed = np.where(turns >= TURNS, turns, np.inf)
     multiples = np.arange(1, int((m + SHAFT_ASIDE) / speed.min(initial=np.inf)) + 1)
     places = np.minimum(np.rint(speed[:, None] * multiples), m + SHAFT_ASIDE).astype(np.intp)
     for aside in range(-SHAFT_ASIDE, SHAFT_ASIDE + 1):
-        alone[np.arange(n)[:, None], np.minimum(places + aside, m)] = 0
-    return alone[:, :m]
+        kept[np.arange(n)[:, None], np.minimum(places + aside, m)] = 0
+    return kept[:, :m]
 
 
 class _Grid(NamedTuple):
-    """Where the combs of some rows (k,) are looked at, the same in every band.
+    """Where combs (n, combs) are looked at, the same in every band.
 
-    `line` is their fundamental, `reach` how far they may stand from it as a fraction. Deviations are steps as
-    wide as the fifth harmonic spreads; rows share the longest of their grids, `inside` (k, steps) is where
-    each is. `places` (harmonics, k, steps) are indices into a raveled table.
+    `line` is their fundamental, 0 of those that are not searched, `reach` (n, 1) how far they may stand from it
+    as a fraction, `top` how high one is then (NaN). Deviations are steps as wide as the fifth harmonic spreads. The steps of one comb are
+    beside those of the next, `steps` says how many each has (the most that a row needs), and `outside`
+    (n, all steps) is -inf where a row has fewer. `places` (harmonics, n, all steps) are indices into a raveled
+    table.
     """
 
-    rows: npt.NDArray[np.intp]
     line: DoubleArray
     reach: DoubleArray
-    inside: npt.NDArray[np.bool_]
+    top: DoubleArray
+    steps: npt.NDArray[np.intp]
+    outside: FloatArray
     places: npt.NDArray[np.intp]
 
 
-def _grid(rows: npt.NDArray[np.intp], line: DoubleArray, reach: DoubleArray, m: int) -> _Grid:
+def _grid(line: DoubleArray, reach: DoubleArray, m: int) -> _Grid:
     """The grid of combs in tables of `m` lines."""
-    top = HARMONICS * line
-    stride = 2 * _spread(top)
-    most = np.maximum(np.floor(top * reach), 1.0)
-    steps = np.arange(-np.max(most // stride), np.max(most // stride) + 1)
-    deviation = stride[:, None] * steps
-    places = np.empty((HARMONICS, line.size, steps.size), dtype=np.intp)
+    reach = reach[:, None]
+    highest = line * (1 + reach)
+    line = np.nan_to_num(line)
+    fifth = HARMONICS * line
+    stride = 2 * _spread(fifth)
+    most = np.maximum(np.floor(fifth * reach), 1.0)
+    widest = np.max(most // stride, axis=0, initial=0.0)
+    step = np.concatenate([np.arange(-wide, wide + 1) for wide in widest])
+    steps = (2 * widest + 1).astype(np.intp)
+    deviation = np.repeat(stride, steps, axis=1) * step
+    outside = np.where(
+        np.abs(deviation) <= np.repeat(most, steps, axis=1), np.float32(0), np.float32(-np.inf)
+    )
+    deviation += np.repeat(fifth, steps, axis=1)
+    places = np.empty((HARMONICS, *deviation.shape), dtype=np.intp)
     for k in range(1, HARMONICS + 1):
-        place = (k * line)[:, None] + k / HARMONICS * deviation
-        places[k - 1] = np.minimum(np.rint(place, out=place), m - 1, out=place)
-    places += (rows * m)[:, None]
-    return _Grid(rows, line, reach, np.abs(deviation) <= most[:, None], places)
+        place = k / HARMONICS * deviation
+        places[k - 1] = np.clip(np.rint(place, out=place), 0, m - 1, out=place)
+    places += (np.arange(len(line)) * m)[:, None]
+    return _Grid(line, reach, highest, steps, outside, places)
 
 
 def _search(table: FloatArray, under: Floors, grid: _Grid, lines: int) -> tuple[DoubleArray, DoubleArray]:
-    """Score and count (k,) of the best comb of each row in a band with so many lines.
+    """Score and count (n, combs) of the best of each comb in a band with so many lines.
 
     NaN where fewer than three harmonics fit.
     """
-    bits, counts = np.full((2, grid.line.size), np.nan)
-    fits = np.minimum((lines - 1) // (grid.line * (1 + grid.reach)), HARMONICS)
-    for held in range(NEEDED, HARMONICS + 1):
-        chosen = np.flatnonzero(fits == held)
-        if chosen.size:
-            part = grid if chosen.size == fits.size else _part(grid, chosen)
-            bits[chosen], counts[chosen] = _combs(table, under, part, held)
-    return bits, counts
-
-
-def _part(grid: _Grid, chosen: npt.NDArray[np.intp]) -> _Grid:
-    rows, line, reach, inside, places = grid
-    return _Grid(rows[chosen], line[chosen], reach[chosen], inside[chosen], places[:, chosen])
-
-
-def _combs(table: FloatArray, under: Floors, grid: _Grid, held: int) -> tuple[DoubleArray, DoubleArray]:
-    """Score and count of the best comb of `held` harmonics of each row."""
-    order = np.arange(1, held + 1)
-    floor = np.log2(under.at(grid.rows, grid.line[:, None] * order)).astype(np.float32)
-    score = np.zeros(grid.inside.shape, dtype=np.float32)
+    order = np.arange(1.0, HARMONICS + 1)
+    fits = np.nan_to_num(np.minimum((lines - 1) // grid.top, HARMONICS))
+    held = np.where(fits >= NEEDED, fits, 0) >= order[:, None, None]
+    floor = under.at(order[:, None, None] * grid.line)
+    floor = np.where(held, np.log2(floor), np.inf).astype(np.float32)  # a line that does not fit adds nothing
+    score = grid.outside.copy()
     ratio = np.empty_like(score)
     flat = table.ravel()
-    for k in range(held):
+    for k in range(HARMONICS):
         np.take(flat, grid.places[k], out=ratio, mode="clip")  # "raise" would buffer; all are inside
-        ratio -= floor[:, k, None]
+        ratio -= np.repeat(floor[k], grid.steps, axis=1)
         # A line that is not there, or can't be told from the shaft's, says nothing: it takes no bits away.
         score += np.maximum(ratio, 0, out=ratio)
-    score[~grid.inside] = -np.inf
-    best = np.argmax(score, axis=1)
-    each = np.arange(best.size)
-    ratios = flat[grid.places[:held, each, best]].T - floor
-    most = np.maximum(np.floor(held * grid.line * grid.reach), 1.0)
-    tested = 2 * (most + _spread(held * grid.line)) + 1
-    return 0.5 * score[each, best].astype(np.float64), _counted(np.exp2(ratios), tested, held)
+    ends = np.cumsum(grid.steps)
+    starts = ends - grid.steps
+    parts = [score[:, start:end].argmax(axis=1) for start, end in zip(starts, ends, strict=True)]
+    best = starts + np.stack(parts, axis=1)
+    each = np.arange(len(best))[:, None]
+    ratios = np.exp2(flat[grid.places[:, each, best]] - floor)
+    bits, counts = 0.5 * score[each, best].astype(np.float64), _counted(ratios, fits, grid)
+    unknown = (fits < NEEDED) | np.isnan(counts)
+    return np.where(unknown, np.nan, bits), np.where(unknown, np.nan, counts)
 
 
-def _counted(ratios: FloatArray, tested: DoubleArray, held: int) -> DoubleArray:
-    """How many harmonics (n,) count, of ratios (n, held) of `tested` lines each."""
-    counts = np.count_nonzero(ratios > np.log2(tested / FALSE_ALARM)[:, None], axis=1)
-    if held in FALSE_ALARM_OF_TWO:
-        strong = np.count_nonzero(ratios > np.log2(tested / FALSE_ALARM_OF_TWO[held])[:, None], axis=1)
-        counts = np.where(strong >= 2, np.maximum(counts, NEEDED), counts)
-    return np.where(np.isnan(ratios).any(axis=1), np.nan, counts)
+def _counted(ratios: FloatArray, fits: DoubleArray, grid: _Grid) -> DoubleArray:
+    """How many harmonics (n, combs) count, of ratios (harmonics, n, combs) of combs of which so many fit."""
+    top = fits * grid.line
+    tested = 2 * (np.maximum(np.floor(top * grid.reach), 1.0) + _spread(top)) + 1
+    tests = np.log2(tested)
+    counts = (ratios > tests - np.log2(FALSE_ALARM)).sum(axis=0, dtype=np.float64)
+    for held, false_alarm in FALSE_ALARM_OF_TWO.items():
+        strong = np.count_nonzero(ratios > tests - np.log2(false_alarm), axis=0)
+        counts[(fits == held) & (strong >= 2) & (counts < NEEDED)] = NEEDED
+    return np.where(np.isnan(ratios).any(axis=0), np.nan, counts)
