@@ -85,11 +85,9 @@ def _machine(
     yield f"id = {_text(machine)}"
     yield f"name = {_text(_title(record))}"
     yield 'kind = "machine"'
-    yield (
-        'speed = { source = "unknown" }'
-        if record.rpm is None
-        else f'speed = {{ source = "frame", rpm = {record.rpm!r} }}'
-    )
+    nominal = f", rpm = {record.rpm!r}" if record.rpm else ""  # a machine at rest tells of none
+    source = "unknown" if record.rpm is None else "frame"
+    yield f'speed = {{ source = "{source}"{nominal} }}'
     yield 'limits = "none"'
     yield ""
     yield "[[machine.point]]"

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from models.detection.zones import LimitSet
+from models.detection.zones import STANDSTILL_RPM, LimitSet
 from models.types import MachineSpec, PointSpec
 from palier.frames import QUALITY_GOOD, Readings, Waveform
 from palier.plant import Plant
@@ -28,9 +28,6 @@ SPEEDS_KEPT: Final = 200
 
 SPEED_UNITS: Final = ("r/min", "unknown")
 """What a speed channel is in; a gateway that does not know its unit is believed to follow the plant."""
-
-STANDSTILL_RPM: Final = 1.0
-"""Below this a shaft stands: encoders and drives tremble around zero."""
 
 
 class Knowledge:

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from models.detection.sensors import assess
+from models.detection.sensors import assess, whole_numbers
 from models.detection.zones import BLOCK_TOO_SHORT
 from models.features import Extractor
 from models.features.catalogue import CATALOGUE, NAMES
@@ -126,12 +126,19 @@ class Scorer:
         )
         unknown = np.array([scored[i].units[c] not in M_S2_PER_UNIT for i, c in members])
         features[np.ix_(unknown, _LEVELS)] = np.nan
+        by_name = dict(zip(NAMES, features.T, strict=True))
         assessment = assess(
-            dict(zip(NAMES, features.T, strict=True)),
+            by_name,
             n_samples=n_samples,
             fs_hz=fs_hz,
             speed_hz=speed_hz,
             step_m_s2=scale if x.dtype.kind == "i" else None,
+            whole=whole_numbers(
+                x,
+                _column(members, lambda i, c: scored[i].block.scale[c]),
+                by_name["mean_m_s2"],
+                by_name["acceleration_peak_m_s2"],
+            ),
             good=_column(members, lambda i, c: scored[i].block.quality[c] == QUALITY_GOOD),
         )
         for k, (refusal, (i, c)) in enumerate(zip(assessment.refusals, members, strict=True)):

@@ -8,10 +8,20 @@ from typing import Final
 
 import numpy as np
 
-from models.detection.sensors import Assessment, assess
-from models.detection.zones import UNIT_UNKNOWN, Judgement, LimitSet, judge, unknown
+from models.detection.sensors import Assessment, assess, whole_numbers
+from models.detection.zones import (
+    BAND_TOO_NARROW,
+    BLOCK_TOO_SHORT,
+    UNIT_UNKNOWN,
+    Judgement,
+    LimitSet,
+    judge,
+    unknown,
+)
 from models.features import Extractor, leading_defect
 from models.features.catalogue import CATALOGUE
+from models.features.stages.lines import CYCLES
+from models.features.windows import spectral_length
 from models.types import BEARING_DEFECTS, M_S2_PER_UNIT, Bearing, Refusal
 
 from .record_speed import SPEED_UNKNOWN, RecordSpeed, speed_of
@@ -21,7 +31,10 @@ LIMITS_NOT_GIVEN: Final = Refusal("limits_not_given", "name_limits")
 BEARING_UNKNOWN: Final = Refusal("bearing_unknown", "name_bearing")
 LINES_NOT_SEARCHABLE: Final = Refusal("lines_not_searchable", "lengthen_block")
 
-REFUSALS: Final = (LIMITS_NOT_GIVEN, SPEED_UNKNOWN, BEARING_UNKNOWN, LINES_NOT_SEARCHABLE)
+RUNNING_UNKNOWN: Final = Refusal("running_unknown", "tell_running")
+"""Zones are those of machines that run. No record tells that nothing turns: good machines are as quiet."""
+
+REFUSALS: Final = (LIMITS_NOT_GIVEN, SPEED_UNKNOWN, BEARING_UNKNOWN, LINES_NOT_SEARCHABLE, RUNNING_UNKNOWN)
 """Every refusal that this module gives besides those of `models.detection.zones` and `.sensors`."""
 
 
@@ -38,11 +51,25 @@ class DefectLine:
 
 
 @dataclass(frozen=True, slots=True)
+class UnsearchedLine:
+    """A defect whose lines could not be searched beside those of others.
+
+    `reason` is "block_too_short" for its ten periods, or "band_too_narrow" for three harmonics.
+    """
+
+    defect: str
+    order: float
+    frequency_hz: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelAnalysis:
     """What one channel shows. A feature that is not known is None; so is every level while the unit is not.
 
     `leading` is the defect whose lines stand highest, of those with enough harmonics: no diagnosis.
-    `doubts` is what a sensor has that does not forbid to judge it.
+    `unsearched` are the defects that `lines` lacks, where it has any. `doubts` is what a sensor has that does
+    not forbid to judge it, and what a zone stands on that nobody told.
     """
 
     channel: str
@@ -52,6 +79,7 @@ class ChannelAnalysis:
     leading: DefectLine | None
     refusals: tuple[Refusal, ...]
     doubts: tuple[Refusal, ...] = ()
+    unsearched: tuple[UnsearchedLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +130,24 @@ class Analyzer:
         rows = self._extractor(recording.fs_hz, n_samples).extract(
             recording.samples,
             scale,
-            speed_hz=speed.hz,
+            speed_hz=speed.hz or None,  # at rest there is no order to look at
             speed_sigma_hz=speed.sigma_hz,
             orders=None if self.bearing is None else self.bearing.orders,
         )
         levels = recording.unit in M_S2_PER_UNIT
+        by_name = {spec.name: rows[:, i] for i, spec in enumerate(CATALOGUE)}
         health = assess(
-            {spec.name: rows[:, i] for i, spec in enumerate(CATALOGUE) if levels or not spec.degree},
+            {spec.name: by_name[spec.name] for spec in CATALOGUE if levels or not spec.degree},
             n_samples=n_samples,
             fs_hz=recording.fs_hz,
             speed_hz=speed.hz,
             step_m_s2=scale if recording.samples.dtype.kind == "i" else None,
+            whole=whole_numbers(
+                recording.samples,
+                recording.scale,
+                by_name["mean_m_s2"],
+                by_name["acceleration_peak_m_s2"],
+            ),
         )
         return RecordAnalysis(
             record=recording.name,
@@ -147,12 +182,15 @@ class Analyzer:
             else None
             for spec in CATALOGUE
         }
-        refusal = health.refusals[i]
+        refusal = None if speed.stands else health.refusals[i]  # at rest there is nothing to refuse
         judgement = (
             self._judgement(recording, raw, speed.hz) if refusal is None else unknown(refusal, self.limits)
         )
         lines = self._lines(features, speed.hz)
         first = leading_defect({k: np.nan if v is None else v for k, v in features.items()})
+        doubts = health.reasons(i) if refusal is None else ()
+        if speed.hz is None and judgement.judged is not None:
+            doubts = (*doubts, RUNNING_UNKNOWN)
         return ChannelAnalysis(
             channel=recording.channels[i],
             features=features,
@@ -160,7 +198,8 @@ class Analyzer:
             lines=lines,
             leading=next((line for line in lines if line.defect == first), None),
             refusals=self._refusals(judgement, has_unit, speed, bool(lines) or refusal is not None),
-            doubts=health.reasons(i) if refusal is None else (),
+            doubts=doubts,
+            unsearched=self._unsearched(recording, lines, speed.hz),
         )
 
     def _judgement(self, recording: Recording, raw: Mapping[str, float], speed_hz: float | None) -> Judgement:
@@ -174,7 +213,7 @@ class Analyzer:
         )
 
     def _lines(self, features: Mapping[str, float | None], speed_hz: float | None) -> tuple[DefectLine, ...]:
-        if self.bearing is None or speed_hz is None:
+        if self.bearing is None or not speed_hz:
             return ()
         lines = []
         for defect, order in zip(BEARING_DEFECTS, self.bearing.orders, strict=True):
@@ -184,6 +223,21 @@ class Analyzer:
                 lines.append(DefectLine(defect, order, order * speed_hz, bits, round(count), band))
         return tuple(lines)
 
+    def _unsearched(
+        self, recording: Recording, lines: tuple[DefectLine, ...], speed_hz: float | None
+    ) -> tuple[UnsearchedLine, ...]:
+        """The defects that are not among the lines, where any is: without one a refusal says it of all."""
+        if self.bearing is None or not speed_hz or not lines:
+            return ()
+        seconds = spectral_length(recording.samples.shape[1]) / recording.fs_hz
+        there = {line.defect for line in lines}
+        orders = zip(BEARING_DEFECTS, self.bearing.orders, strict=True)
+        missing = [(defect, order, order * speed_hz) for defect, order in orders if defect not in there]
+        return tuple(
+            UnsearchedLine(*line, (BLOCK_TOO_SHORT if line[2] * seconds < CYCLES else BAND_TOO_NARROW).reason)
+            for line in missing
+        )
+
     def _refusals(
         self, judgement: Judgement, has_unit: bool, speed: RecordSpeed, lines_told: bool
     ) -> tuple[Refusal, ...]:
@@ -192,7 +246,9 @@ class Analyzer:
             found.append(Refusal(judgement.reason, judgement.remedy))
         if not has_unit:
             found.append(UNIT_UNKNOWN)
-        elif self.limits is None:
+        if speed.stands:  # what is missing besides would change nothing
+            return tuple(found)
+        if has_unit and self.limits is None:
             found.append(LIMITS_NOT_GIVEN)
         if self.bearing is None:
             found.append(BEARING_UNKNOWN)

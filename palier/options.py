@@ -49,7 +49,10 @@ FsOption = Annotated[
     float | None, typer.Option("--fs", metavar="HZ", help="Sample rate; wins over the index and the file.")
 ]
 RpmOption = Annotated[
-    float | None, typer.Option("--rpm", metavar="R/MIN", help="Speed of rotation; wins over the index.")
+    float | None,
+    typer.Option(
+        "--rpm", metavar="R/MIN", help="Speed of rotation, 0 for a machine at rest; wins over the index."
+    ),
 ]
 UnitOption = Annotated[
     str | None,
@@ -98,16 +101,16 @@ def bearing_of(designation: str | None, orders: str | None) -> Bearing | None:
         return _bearing_of_orders(orders)
     if designation is None:
         return None
+    from palier.bearings import find_bearing, not_in_catalogue
     from palier.limits import load_bearings
-    from palier.plant import find_bearing
-    from palier.strict_toml import did_you_mean
 
     known = load_bearings()
     bearing = find_bearing(designation, known)
     if bearing is None:
-        near = did_you_mean(designation, known) or f" (known: {', '.join(known)})"
         raise CommandError(
-            f"--bearing: unknown bearing {designation!r}{near}; otherwise give --bearing-orders", USAGE
+            f"--bearing: {not_in_catalogue(designation, known)}; a near number is another geometry: give its "
+            "own orders by --bearing-orders BPFO,BPFI,BSF,FTF, from its maker's catalogue",
+            USAGE,
         )
     return bearing
 

@@ -17,7 +17,6 @@ from typing import Final
 from models.features.catalogue import NAMES as FEATURES
 from models.features.gate import RATES_HZ, SHORTEST_BLOCK
 from models.types import (
-    BEARING_DEFECTS,
     UNITS,
     Bearing,
     ChannelSpec,
@@ -26,6 +25,7 @@ from models.types import (
     Quantity,
 )
 
+from .bearings import read_bearing
 from .driveline import read_belt, read_gear, read_impeller, read_motor
 from .frames import MAX_FRAME_BYTES
 from .strict_toml import ConfigError, Document, Table, did_you_mean, parse_toml, read_toml
@@ -251,7 +251,7 @@ def _point(table: Table, machine_limits: str | None, known: _Known) -> PointSpec
     point = PointSpec(
         id=table.name("id"),
         name=table.text("name", ""),
-        bearing=_bearing(table, known.bearings),
+        bearing=read_bearing(table, known.bearings),
         shaft_order=table.number("shaft_order", 1.0, above=0) or 1.0,
         mounting=table.choice("mounting", MOUNTINGS, "stud"),
         limits=_limits(table, known) if "limits" in table else machine_limits,
@@ -272,67 +272,6 @@ def _limits(table: Table, known: _Known) -> str | None:
         near = did_you_mean(limits, known.limits) or f" (known: {', '.join(sorted(known.limits))})"
         table.mistake("limits", f'unknown limits {limits!r}{near}; "none" where no standard applies')
     return limits
-
-
-def _bearing(table: Table, bearings: Mapping[str, Bearing]) -> Bearing | None:
-    if "bearing" not in table or isinstance(table.data["bearing"], dict):
-        custom = table.table("bearing")
-        return _custom_bearing(custom) if "bearing" in table else None
-    designation = table.text("bearing")
-    bearing = find_bearing(designation, bearings)
-    if designation and bearing is None:
-        near = did_you_mean(designation, bearings)
-        table.mistake(
-            "bearing",
-            f"unknown bearing {designation!r}{near}; give its geometry or orders as a table if it is right",
-        )
-    return bearing
-
-
-def find_bearing(designation: str, bearings: Mapping[str, Bearing]) -> Bearing | None:
-    """The bearing of a designation, blanks and case aside ("nu2210 ec" is NU 2210 EC), or None."""
-    folded = _folded(designation)
-    return next((bearing for name, bearing in bearings.items() if _folded(name) == folded), None)
-
-
-def _folded(designation: str) -> str:
-    return "".join(designation.split()).casefold()
-
-
-def _custom_bearing(table: Table) -> Bearing | None:
-    from .limits import wrong_orders
-
-    known = len(table.document.mistakes)
-    designation = table.text("designation")
-    if "bpfo" in table:
-        bpfo, bpfi, bsf, ftf = (table.number(name, above=0) or 0.0 for name in BEARING_DEFECTS)
-        if len(table.document.mistakes) == known and (mistake := wrong_orders(bpfo, bpfi, ftf)):
-            table.mistake("bpfo", mistake)
-        source = table.text("source", "plant.toml")
-        return Bearing(designation, bpfo, bpfi, bsf, ftf, source, estimated=table.flag("estimated", False))
-    elements = table.integer("rolling_elements")
-    element_mm = table.number("element_diameter_mm", above=0)
-    pitch_mm = table.number("pitch_diameter_mm", above=0)
-    angle = table.number("contact_angle_deg", 0.0)
-    outer = table.flag("outer_ring_turns", False)
-    source = table.text("source", "plant.toml")
-    estimated = table.flag("estimated", False)
-    if element_mm is None or pitch_mm is None or angle is None:
-        return None
-    try:
-        return Bearing.from_geometry(
-            designation,
-            rolling_elements=elements,
-            element_diameter_mm=element_mm,
-            pitch_diameter_mm=pitch_mm,
-            contact_angle_deg=angle,
-            outer_ring_turns=outer,
-            source=source,
-            estimated=estimated,
-        )
-    except ValueError as error:
-        table.mistake(None, str(error))
-        return None
 
 
 def _channel(table: Table) -> ChannelSpec:

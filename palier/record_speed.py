@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from models.detection.zones import STANDSTILL_RPM
 from models.features.speed import REFUSALS, WORST_SIGMA, Outcome, estimate_speed
 from models.types import Refusal
 
@@ -29,8 +30,15 @@ class RecordSpeed:
 
     @property
     def hz(self) -> float | None:
-        """Turns a second."""
-        return None if self.rpm is None else self.rpm / 60
+        """Turns a second; 0 for a shaft that stands."""
+        if self.rpm is None:
+            return None
+        return self.rpm / 60 if self.rpm >= STANDSTILL_RPM else 0.0
+
+    @property
+    def stands(self) -> bool:
+        """Whether the shaft is known to stand still."""
+        return self.hz == 0
 
     @property
     def sigma_hz(self) -> float | None:

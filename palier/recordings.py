@@ -35,7 +35,8 @@ _NOT_LABELS: Final = frozenset({"file", "fs", "fs_hz", "rpm", "rate_hz", "unit"}
 class Recording:
     """One record: `samples` is (n_channels, n) int16, int32 or float32; signal = samples * scale, in `unit`.
 
-    `unit` is "m/s²", "g" or "unknown"; `rpm` is None when unknown; `labels` are the index's other columns.
+    `unit` is "m/s²", "g" or "unknown"; `rpm` is None when unknown, 0 where somebody says that the machine
+    stood still; `labels` are the index's other columns.
     """
 
     name: str
@@ -123,7 +124,7 @@ class Recordings:
             unit=unit,
             channels=raw.channels,
             fs_hz=fs_hz,
-            rpm=self._given.rpm or row.rpm or raw.rpm,
+            rpm=_first(self._given.rpm, row.rpm, raw.rpm or None),  # a file's own 0 may be a speed left out
             labels=row.labels,
         )
 
@@ -142,9 +143,10 @@ def open_recordings(
     Raises RecordingError for what is wrong with the file or the index as a whole; `Recordings.read` for what
     is wrong with one record.
     """
-    for name, value in (("fs_hz", fs_hz), ("rpm", rpm)):
-        if value is not None and not 0 < value < 1e7:
-            raise RecordingError(f"{name} must be above 0 and below 1e7, got {value:g}")
+    if fs_hz is not None and not 0 < fs_hz < 1e7:
+        raise RecordingError(f"fs_hz must be above 0 and below 1e7, got {fs_hz:g}")
+    if rpm is not None and not 0 <= rpm < 1e7:
+        raise RecordingError(f"rpm must be 0 (at rest) or above and below 1e7, got {rpm:g}")
     given = _Row(fs_hz, rpm, None if unit is None else _unit(unit, "the unit"))
     arrays = _arrays(path)
     if index is None:
@@ -226,14 +228,19 @@ def _read_index(index: Path) -> dict[str, _Row]:
 
 def _row(cells: Mapping[str, str], where: str) -> _Row:
     fs_hz = _number(cells, "fs_hz", where) or _number(cells, "fs", where)
-    rate_hz = _number(cells, "rate_hz", where)
-    rpm = _number(cells, "rpm", where) or (rate_hz * 60 if rate_hz else None)
+    rate_hz = _number(cells, "rate_hz", where, or_zero=True)
+    rpm = _first(_number(cells, "rpm", where, or_zero=True), None if rate_hz is None else rate_hz * 60)
     unit = _unit(cell, f"{where}: unit") if (cell := (cells.get("unit") or "").strip()) else None
     labels = {k: v for k, v in cells.items() if k and k not in _NOT_LABELS and v}
     return _Row(fs_hz, rpm, unit, labels)
 
 
-def _number(cells: Mapping[str, str], column: str, where: str) -> float | None:
+def _first(*values: float | None) -> float | None:
+    """The first that is known: 0 is known."""
+    return next((value for value in values if value is not None), None)
+
+
+def _number(cells: Mapping[str, str], column: str, where: str, *, or_zero: bool = False) -> float | None:
     cell = (cells.get(column) or "").strip()
     if not cell:
         return None
@@ -241,6 +248,7 @@ def _number(cells: Mapping[str, str], column: str, where: str) -> float | None:
         value = float(cell)
     except ValueError:
         value = float("nan")
-    if not 0 < value < 1e7:
-        raise RecordingError(f"{where}: {column} must be a number above 0 and below 1e7, got {cell!r}")
+    if not (0 < value < 1e7 or (or_zero and value == 0)):
+        wanted = "0 (at rest) or a number above" if or_zero else "a number above 0"
+        raise RecordingError(f"{where}: {column} must be {wanted} and below 1e7, got {cell!r}")
     return value

@@ -35,6 +35,7 @@ class Verdict(StrEnum):
 BAD_QUALITY: Final = Refusal("bad_quality", "check_sensor")
 STUCK: Final = Refusal("stuck", "check_sensor")
 DEAD: Final = Refusal("dead", "check_sensor")
+RAW_COUNTS: Final = Refusal("raw_counts", "convert_counts")
 BIASED: Final = Refusal("biased", "check_sensor")
 REPEATED: Final = Refusal("repeated", "check_gateway")
 CLIPPED: Final = Refusal("clipped", "widen_range")
@@ -54,6 +55,7 @@ BLOCK_RULES: Final[Rules] = (
     (BAD_QUALITY, Verdict.REFUSED),
     (STUCK, Verdict.REFUSED),
     (DEAD, Verdict.REFUSED),
+    (RAW_COUNTS, Verdict.REFUSED),  # no level is in its unit
     (BIASED, Verdict.REFUSED),  # a cable or supply at fault: what comes through is no measurement
     (REPEATED, Verdict.REFUSED),
     (CLIPPED, Verdict.REFUSED),  # harmonics that the machine does not make, and too low a level
@@ -102,6 +104,10 @@ then, half of what ISO 2954 allows a meter, and the drift of a real sensor falls
 
 BIAS_V: Final = (8.0, 14.0)
 """Bias voltage of an IEPE sensor at work; below it a short circuit, above it an open one."""
+
+HIGHEST_M_S2: Final = 500 * STANDARD_GRAVITY_M_S2
+"""No sensor for machines measures more: where all samples are whole numbers beyond it, they are counts of a
+converter that somebody took for the unit."""
 
 GRAVITY_MARGIN: Final = 1.1
 """Mean of a sensor that measures gravity, over gravity, beyond which it measures something else."""
@@ -177,6 +183,7 @@ def assess(
     fs_hz: npt.ArrayLike | None = None,
     speed_hz: npt.ArrayLike | None = None,
     step_m_s2: npt.ArrayLike | None = None,
+    whole: npt.ArrayLike | None = None,
     good: npt.ArrayLike | None = None,
     previous: Mapping[str, npt.ArrayLike] | None = None,
     reference: Mapping[str, npt.ArrayLike] | None = None,
@@ -188,10 +195,11 @@ def assess(
     """What the sensors of n blocks are worth, from their features by name, each (n,), of the catalogue.
 
     What else is known, one or (n,) each, None or NaN where it is not: `n_samples` and `fs_hz` of the block,
-    `speed_hz` of the shaft, `step_m_s2` of the converter (0 for none), `good` as the gateway says it is,
-    `previous` features of the block before (to see the same one again), `reference` features in good health
-    under the same regime, the share of samples missing, the error of the rate, the bias voltage of an IEPE
-    sensor, and whether the sensor measures gravity. A column that is absent, or NaN, is not judged.
+    `speed_hz` of the shaft, `step_m_s2` of the converter (0 for none), whether its samples are all `whole`
+    numbers of their unit (`whole_numbers` tells), `good` as the gateway says it is, `previous` features of
+    the block before (to see the same one again), `reference` features in good health under the same regime,
+    the share of samples missing, the error of the rate, the bias voltage of an IEPE sensor, and whether the
+    sensor measures gravity. A column that is absent, or NaN, is not judged.
     Raises ValueError for shapes that do not fit.
     """
     block = _Block(features)
@@ -213,6 +221,7 @@ def assess(
         block.known("good", good) == 0,
         (rms == 0) | held,
         dead,
+        (block.known("whole", whole) == 1) & _beyond_sensors(mean, now("acceleration_peak_m_s2")),
         (bias < BIAS_V[0])
         | (bias > BIAS_V[1])
         | (gravity & (np.abs(mean) > GRAVITY_MARGIN * STANDARD_GRAVITY_M_S2)),
@@ -228,6 +237,27 @@ def assess(
         (step > 0) & (now("peak_to_peak_m_s2") < STEPS * step) & ~dead,
     )
     return settled(np.stack(found, axis=1), BLOCK_RULES)
+
+
+def whole_numbers(
+    x: npt.NDArray[np.generic], scale: npt.ArrayLike, mean_m_s2: npt.ArrayLike, peak_m_s2: npt.ArrayLike
+) -> Flags:
+    """Which blocks x (n, n_samples), times `scale` (n,) in their own unit, hold whole numbers only, (n,).
+
+    `mean_m_s2` and `peak_m_s2` are their features: only what is beyond any sensor is looked at, others are
+    False, so that a healthy batch costs nothing.
+    """
+    factor = np.broadcast_to(np.asarray(scale, dtype=np.float64), len(x))
+    found = np.zeros(len(x), dtype=np.bool_)
+    for row in np.flatnonzero(_beyond_sensors(mean_m_s2, peak_m_s2)):
+        values = x[row].astype(np.float64) * factor[row]
+        found[row] = np.array_equal(values, np.rint(values))
+    return found
+
+
+def _beyond_sensors(mean_m_s2: npt.ArrayLike, peak_m_s2: npt.ArrayLike) -> Flags:
+    """Where a block goes further than any sensor: counts of an unsigned converter swing around its middle."""
+    return np.asarray(np.abs(mean_m_s2) + np.asarray(peak_m_s2) > HIGHEST_M_S2, dtype=np.bool_)
 
 
 class _Block:

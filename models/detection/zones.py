@@ -31,6 +31,9 @@ BLOCK_TOO_SHORT: Final = Refusal("block_too_short", "lengthen_block")
 NOT_FINITE: Final = Refusal("not_finite", "check_sensor")
 NO_DATA: Final = Refusal("no_data", "check_gateway")
 
+STANDSTILL_RPM: Final = 1.0
+"""Below this a shaft stands: encoders and drives tremble around zero."""
+
 REFUSALS: Final = (UNIT_UNKNOWN, BAND_TOO_NARROW, BLOCK_TOO_SHORT, NOT_FINITE, NO_DATA)
 """Every refusal that this module gives: a locale must have a sentence for each."""
 

@@ -130,7 +130,7 @@ def limit_tones(inside: ComplexArray) -> npt.NDArray[np.intp]:
     of power a·p makes a line a² high over a median of 0.69·width, and counts where that exceeds some 20: from
     a = 3.7 √width on. At a = 0.69 √width it takes five tones at one distance, as only shocks have them.
     """
-    n, width = inside.shape
+    width = inside.shape[1]
     size = np.abs(inside)
     limit = width**0.25 * _floors(size)
     pieces = limit.shape[1]

@@ -103,8 +103,8 @@ class Outcome(IntEnum):
 
 REFUSALS: Final[Mapping[Outcome, Refusal]] = MappingProxyType(
     {
-        Outcome.NO_COMB: Refusal("speed_not_found", "give_speed"),
-        Outcome.AMBIGUOUS: Refusal("speed_ambiguous", "give_speed"),
+        Outcome.NO_COMB: Refusal("speed_not_found", "measure_speed"),
+        Outcome.AMBIGUOUS: Refusal("speed_ambiguous", "narrow_speed"),
         Outcome.TOO_SHORT: Refusal("block_too_short", "lengthen_block"),
         Outcome.NOT_FINITE: Refusal("not_finite", "check_sensor"),
     }

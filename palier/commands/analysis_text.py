@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from models.types import BEARING_DEFECTS, Bearing
+from models.types import BEARING_DEFECTS, Bearing, State
 from palier.analysis import ChannelAnalysis, RecordAnalysis
 from palier.locale import Catalogue
 from palier.recordings import Skipped
@@ -68,8 +68,8 @@ class Writer:
         lines = [" · ".join(head)]
         if feature("velocity_rms_mm_s") is not None:
             lines.append("  " + text("cli.velocity", value=self._velocity(channel)))
-        if channel.judgement.judged is not None:
-            lines[-1] += f" : {self._judged(channel)}"
+        if said := self._judged(channel):
+            lines[-1] = text("cli.judged_of", what=lines[-1], judged=said)
         if feature("acceleration_rms_m_s2") is not None:
             rms, peak = (self._value(channel, f"acceleration_{name}_m_s2", 2) for name in ("rms", "peak"))
             lines.append("  " + text("cli.acceleration", rms=rms, peak=peak))
@@ -89,7 +89,12 @@ class Writer:
         return text("cli.rotation_estimated", value=value, aside=number(math.ceil(2 * record.rpm_sigma), 0))
 
     def _judged(self, channel: ChannelAnalysis) -> str:
+        """What is said of the velocity; nothing where it is not judged."""
         judgement = channel.judgement
+        if judgement.state is State.STOPPED:
+            return self._words.text("cli.at_rest")
+        if judgement.judged is None:
+            return ""
         zone = self._zone(channel)
         state = self._words.text(f"state.{judgement.judged}")
         return self._words.text("cli.judged", state=state, zone=zone, limits=judgement.limits_id)
@@ -117,6 +122,9 @@ class Writer:
                 number(line.bits, 1),
             )
             rows.append([text(f"defect.{line.defect}"), *cells])
+        for gap in channel.unsearched:
+            cells = (number(gap.order, 3), number(gap.frequency_hz, 2), text(f"cli.{gap.reason}"), "–")
+            rows.append([text(f"defect.{gap.defect}"), *cells])
         first = channel.leading
         verdict = (
             text("cli.no_line")
@@ -167,7 +175,8 @@ class Writer:
             ("" if record.rpm_sigma is None else "≈")
             + number(float("nan") if record.rpm is None else record.rpm, 0),
         ]
-        cells += [self._velocity(channel), judgement.zone or judgement.limit_name or "–"]
+        stopped = self._words.text("state.stopped") if judgement.state is State.STOPPED else "–"
+        cells += [self._velocity(channel), judgement.zone or judgement.limit_name or stopped]
         cells += [self._value(channel, name, 1) for name in ("crest_factor", "kurtosis")]
         if self._bearing:
             found = {line.defect: f"{line.harmonics}/{number(line.bits, 1)}" for line in channel.lines}

@@ -83,8 +83,9 @@ def analyze(
     Needs no broker and no history. Each record is judged by itself, from the sample rate, the speed of
     rotation, the unit, the bearing and the limits that you give, or that an index gives for many records.
     What is not given is not guessed: without a unit there is no zone, without a speed there are no bearing
-    lines, and the answer says so. A speed that nobody measured can be estimated with --rpm-range: from the
-    nameplate to the synchronous speed of a motor, or the range of its drive. The narrower, the surer.
+    lines, and a zone holds only if the machine was running; the answer says so. A speed that nobody measured
+    can be estimated with --rpm-range: from the nameplate to the synchronous speed of a motor, or the range
+    of its drive. The narrower, the surer.
 
     Example:
       palier analyze pump.csv --fs 25600 --unit g --rpm 1485 --bearing 6309 --limits iso20816-3:g2:rigid

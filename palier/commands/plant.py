@@ -221,8 +221,8 @@ class Questions:
 
     def bearing(self, number: int) -> str:
         """A known designation, or ""."""
+        from palier.bearings import find_bearing
         from palier.limits import load_bearings
-        from palier.plant import find_bearing
 
         known = load_bearings()
 

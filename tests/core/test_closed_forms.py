@@ -88,6 +88,22 @@ def test_a_displacement_of_100_um_peak_to_peak(row_of: RowOf) -> None:
     assert row["displacement_rms_um"] == pytest.approx(50 / math.sqrt(2), rel=2e-3)
 
 
+@pytest.mark.parametrize(("seconds", "least", "most"), [(0.8, 0.14, 0.17), (1.6, 0.0, 0.015)])
+def test_a_displacement_of_a_high_tone_reads_high_in_a_short_window_by_what_the_docs_say(
+    seconds: float, least: float, most: float
+) -> None:
+    rng = np.random.default_rng(4)
+    hz, phase = rng.uniform(870, 990, (192, 1)), rng.uniform(0, 2 * np.pi, (192, 1))
+    t = np.arange(round(2560 * seconds)) / 2560
+    rows = Extractor(2560.0, t.size, features=["displacement_pp_um", "displacement_rms_um"]).extract(
+        np.sin(2 * np.pi * hz * t + phase).astype(np.float32)
+    )
+    peak_to_peak, rms = (rows * (2 * np.pi * hz) ** 2 / 1e6 / [2, 1 / math.sqrt(2)] - 1).T
+    assert least <= peak_to_peak.max() <= most
+    assert peak_to_peak.min() >= -0.002
+    assert abs(rms).max() < 1e-3
+
+
 @BY_ALL
 def test_two_displacements_in_phase_reach_105_6_um(row_of: RowOf) -> None:
     """A(cos θ + b cos 2θ), b > 1/4: highest A(1+b) at θ = 0, lowest -A(b + 1/8b) where cos θ = -1/4b.

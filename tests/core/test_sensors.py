@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.detection.sensors import BLOCK_RULES, REFUSALS, Assessment, Verdict, assess
+from models.detection.sensors import BLOCK_RULES, REFUSALS, Assessment, Verdict, assess, whole_numbers
 from models.features import Extractor
 from models.types import STANDARD_GRAVITY_M_S2
 from tests.support.recordings import data_folder
@@ -140,6 +140,25 @@ def test_a_signal_below_the_noise_of_its_converter_is_dead() -> None:
     assert told(assess(columns(**quiet), step_m_s2=0.0101 * math.sqrt(12))) == ("refused", ["dead"])
     assert told(assess(columns(**quiet), step_m_s2=0.0099 * math.sqrt(12)))[1] == ["few_steps"]
     assert told(assess(columns(**quiet), step_m_s2=0.0)) == OK
+
+
+def test_counts_that_are_taken_for_the_unit_are_refused() -> None:
+    far, near = {"acceleration_peak_m_s2": 501 * G}, {"acceleration_peak_m_s2": 499 * G}
+    assert told(assess(columns(**far), whole=True)) == ("refused", ["raw_counts"])
+    assert told(assess(columns(**near), whole=True)) == OK
+    for fractions in (False, None, math.nan):
+        assert told(assess(columns(**far), whole=fractions)) == OK
+    assert told(assess(columns(mean_m_s2=2048 * G), whole=True)) == ("refused", ["raw_counts"])
+
+
+def test_whole_numbers_are_looked_for_beyond_any_sensor_only() -> None:
+    counts = np.array([[900, -3, 7, 2000]] * 3, dtype=np.int16)
+    far = [2000 * G] * 3
+    assert whole_numbers(counts, [1.0, 0.001, 1.5], 0.0, far).tolist() == [True, False, False]
+    assert whole_numbers(counts.astype(np.float32), 1.0, 0.0, far).all()
+    assert not whole_numbers(counts + np.float32(0.25), 1.0, 0.0, far).any()
+    assert not whole_numbers(counts, 1.0, 0.0, [100 * G] * 3).any()
+    assert not whole_numbers(counts, 1.0, math.nan, [math.nan] * 3).any()
 
 
 def test_the_same_block_again() -> None:

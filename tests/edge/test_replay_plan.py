@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,13 @@ def test_the_made_plant_has_a_machine_for_each_record(tmp_path: Path) -> None:
         ("DE", "g", 2000, 2000),
         ("FE", "g", 2000, 2000),
     ]
+
+
+def test_a_record_of_a_machine_at_rest_has_a_speed_and_no_nominal_one(tmp_path: Path) -> None:
+    record = next(iter(recordings(tmp_path)))
+    text = made_plant_text("replay", [("M", replace(record, rpm=0.0))], None, None)
+    (machine,) = parse_plant(text, file=tmp_path / "plant.toml").machines
+    assert (machine.speed_source, machine.speed_rpm) == ("frame", None)
 
 
 def test_orders_and_no_bearing(tmp_path: Path) -> None:

@@ -167,6 +167,16 @@ def test_samples_that_cannot_be_trusted(
     assert reason(knowledge, samples) == told
 
 
+@pytest.mark.parametrize("unit", ["m/s²", "g"])
+def test_counts_that_the_gateway_sends_as_the_unit_are_not_judged(knowledge: Knowledge, unit: str) -> None:
+    counts = np.rint(np.random.default_rng(5).normal(0, 4000, (1, 4096))).astype("<i2")
+    block = replace(waveform(T0), samples=counts, unit=(unit,), scale=(1.0,))
+    (wrong,), (right,) = (score(knowledge, replace(block, scale=(s,))) for s in (1.0, 1e-4))
+    assert wrong.refusals[0] is not None
+    assert wrong.refusals[0].reason == "raw_counts"
+    assert right.refusals == [None]
+
+
 def test_a_sound_block_is_judged(knowledge: Knowledge) -> None:
     assert reason(knowledge, waveform(T0).samples[0]) is None
 

@@ -81,6 +81,25 @@ def test_analyze_without_a_unit_refuses_with_a_remedy(capsys: pytest.CaptureFixt
     assert "zone" not in out
 
 
+def test_analyze_of_a_machine_at_rest_gives_no_zone(capsys: pytest.CaptureFixture[str], tone: Path) -> None:
+    arguments = ("--fs", "12800", "--unit", "g", "--limits", "iso20816-3:g2:rigid", "--bearing", "6205")
+    code, out, _ = run(capsys, "analyze", str(tone), *arguments, "--rpm", "0", "--fail-on", "alert")
+    assert code == 0
+    assert "mm/s eff. : machine à l'arrêt, pas de zone" in out
+    assert "zone A" not in out
+    assert "Remède" not in out
+
+
+@pytest.mark.parametrize("lang", ["en", "ar"])
+def test_only_french_has_a_blank_before_a_colon(
+    capsys: pytest.CaptureFixture[str], tone: Path, lang: str
+) -> None:
+    code, out, _ = run(capsys, "analyze", str(tone), *JUDGED, "--lang", lang)
+    assert code == 0
+    assert "iso20816-3:g2:rigid)" in out
+    assert " :" not in out
+
+
 @pytest.mark.parametrize(("fail_on", "code"), [("alert", 1), ("danger", 0)])
 def test_a_fault_found_is_no_failure_unless_asked(
     capsys: pytest.CaptureFixture[str], tone: Path, fail_on: str, code: int
@@ -92,7 +111,12 @@ def test_a_fault_found_is_no_failure_unless_asked(
     ("arguments", "told"),
     [
         ((), "sample rate of tone is not known: give --fs"),
-        (("--fs", "12800", "--bearing", "6206"), "unknown bearing '6206' (did you mean \"6205\""),
+        (
+            ("--fs", "12800", "--bearing", "6206"),
+            "unknown bearing '6206': the catalogue does not have it; a near number is another geometry: give "
+            "its own orders by --bearing-orders",
+        ),
+        (("--fs", "12800", "--bearing", "6205-2RS"), 'does not have it (it has "6205", right only where'),
         (("--fs", "12800", "--bearing-orders", "1,2,3"), "--bearing-orders must be four numbers"),
         (("--fs", "12800", "--bearing-orders", "5.4,3.6,2.4,0.4"), "bpfo must be above 0 and below bpfi"),
         (("--fs", "12800", "--limits", "iso"), "unknown limits 'iso'"),

@@ -15,6 +15,7 @@ from palier.analysis import (
     BEARING_UNKNOWN,
     LIMITS_NOT_GIVEN,
     LINES_NOT_SEARCHABLE,
+    RUNNING_UNKNOWN,
     SPEED_UNKNOWN,
     Analyzer,
     ChannelAnalysis,
@@ -29,6 +30,7 @@ from tests.support.recordings import data_folder
 FS_HZ = 12_800.0
 LIMITS = load_limits()["iso20816-3:g2:rigid"]
 BEARING = load_bearings()["6205"]
+FRENCH = Catalogue("fr")
 
 
 def recording(
@@ -108,6 +110,66 @@ def test_spikes_are_told_beside_the_zone() -> None:
     assert "Sous réserve : le signal contient des parasites." in told
 
 
+def quiet() -> npt.NDArray[np.float64]:
+    """Noise of a sensor on a machine at rest: far below anything that runs."""
+    return np.asarray(np.random.default_rng(5).normal(0, 0.01, round(4 * FS_HZ)))
+
+
+@pytest.mark.parametrize("rpm", [0.0, 0.9])
+def test_a_machine_that_is_known_to_stand_gets_no_zone(rpm: float) -> None:
+    """An encoder trembles around zero."""
+    record = recording(quiet(), rpm=rpm)
+    analysis = Analyzer(BEARING, LIMITS).analyze(record)
+    (channel,) = analysis.channels
+    assert (channel.judgement.state, channel.judgement.zone) == (State.STOPPED, None)
+    assert (channel.lines, channel.leading, channel.refusals, channel.doubts) == ((), None, (), ())
+    assert "mm/s eff. : machine à l'arrêt, pas de zone" in Writer(
+        Catalogue("fr"), BEARING, in_full=True
+    ).record(analysis)
+    assert "  arrêt  " in Writer(Catalogue("fr"), BEARING, in_full=False).record(analysis)
+
+
+def test_a_sensor_at_fault_on_a_machine_at_rest_is_told_beside() -> None:
+    channel = look(recording(np.zeros(25_600), rpm=0.0))
+    assert channel.judgement.state == State.STOPPED
+    assert [doubt.reason for doubt in channel.doubts] == ["stuck"]
+
+
+@pytest.mark.parametrize("range_hz", [None, (24.25, 25.0)])
+def test_without_a_speed_a_zone_holds_only_if_the_machine_was_running(
+    range_hz: tuple[float, float] | None,
+) -> None:
+    """No record tells that nothing turns, so none takes the zone away: an alert must not vanish with it."""
+    analysis = Analyzer(None, LIMITS, range_hz).analyze(recording(quiet(), rpm=None))
+    (channel,) = analysis.channels
+    assert (channel.judgement.zone, channel.doubts) == ("A", (RUNNING_UNKNOWN,))
+    told = Writer(Catalogue("en"), None, in_full=True).record(analysis)
+    assert "With reserve: nothing tells whether the machine was running, and a zone holds only if" in told
+
+
+def test_a_speed_that_is_told_or_found_vouches_for_the_zone() -> None:
+    told = look(recording(quiet(), rpm=1500.0))
+    assert (told.judgement.zone, told.doubts) == ("A", ())
+    found = Analyzer(None, LIMITS, (24.25, 25.0)).analyze(recording(turning(24.68), rpm=None))
+    assert RUNNING_UNKNOWN not in found.channels[0].doubts
+
+
+def test_where_nothing_is_judged_nothing_is_said_of_running() -> None:
+    assert look(recording(quiet(), rpm=None), limits=False).doubts == ()
+    assert look(recording(np.zeros(25_600), rpm=None)).doubts == ()
+
+
+@pytest.mark.parametrize("unit", ["g", "m/s²"])
+@pytest.mark.parametrize("whole", [np.int16, np.float32])
+def test_counts_that_are_taken_for_the_unit_get_no_zone(unit: str, whole: type) -> None:
+    counts = np.rint(np.random.default_rng(5).normal(0, 4000, round(4 * FS_HZ))).astype(whole)
+    record = replace(recording(tone(1.0), unit=unit), samples=counts[None, :])
+    channel = look(record)
+    assert (channel.judgement.state, channel.judgement.reason) == (State.UNKNOWN, "raw_counts")
+    scaled = look(replace(record, scale=(1e-5,)))
+    assert scaled.judgement.zone is not None
+
+
 def test_a_slow_machine_is_told_the_velocity_that_was_judged() -> None:
     record = recording(tone(3.0, frequency_hz=5.0, seconds=4.0), rpm=300.0)
     analysis = Analyzer(None, LIMITS).analyze(record)
@@ -177,6 +239,9 @@ def test_a_speed_that_is_not_found_stays_unknown(
     for channel in analysis.channels:
         assert reason in {refusal.reason for refusal in channel.refusals}
         assert channel.lines == ()
+        if range_hz is not None:
+            remedy = next(refusal.remedy for refusal in channel.refusals if refusal.reason == reason)
+            assert "--rpm-range" not in FRENCH.text(f"remedy.{remedy}")  # it was given, and did not do
 
 
 @pytest.mark.parametrize("dead_first", [False, True])
@@ -187,9 +252,28 @@ def test_why_a_speed_is_unknown_does_not_depend_on_the_order_of_the_channels(dea
     assert speed_of(record, (24.25, 25.0)).refusal == REFUSALS[Outcome.NO_COMB]
 
 
+def test_a_defect_that_the_block_is_too_short_for_keeps_its_row() -> None:
+    """25 turns of the shaft are 10 of the cage: here are 22, enough for everything else."""
+    analysis = Analyzer(BEARING, LIMITS).analyze(recording(turning(25.0, seconds=0.88)))
+    (channel,) = analysis.channels
+    assert [line.defect for line in channel.lines] == ["bpfo", "bpfi", "bsf"]
+    assert [(gap.defect, gap.reason) for gap in channel.unsearched] == [("ftf", "block_too_short")]
+    for lang, words in (("fr", "bloc trop court"), ("en", "block too short"), ("ar", "الكتلة قصيرة جداً")):
+        told = Writer(Catalogue(lang), BEARING, in_full=True).record(analysis)
+        (row,) = (line for line in told.splitlines() if Catalogue(lang).text("defect.ftf") in line)
+        assert words in row
+
+
+def test_a_defect_whose_harmonics_are_out_of_the_band_keeps_its_row() -> None:
+    slow = replace(recording(turning(300.0)), rpm=18_000.0, fs_hz=FS_HZ / 2)
+    (channel,) = Analyzer(BEARING, LIMITS).analyze(slow).channels
+    assert channel.lines
+    assert {gap.reason for gap in channel.unsearched} == {"band_too_narrow"}
+
+
 def test_a_block_of_few_turns_shows_no_lines_and_says_so() -> None:
     channel = look(recording(tone(3.0, seconds=0.3)), bearing=True)
-    assert channel.lines == ()
+    assert (channel.lines, channel.unsearched) == ((), ())
     assert LINES_NOT_SEARCHABLE in channel.refusals
 
 

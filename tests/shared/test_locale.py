@@ -41,6 +41,12 @@ def test_no_text_is_empty(lang: str) -> None:
     assert {key for key in KEYS if not raw(Catalogue(lang), key).strip()} == EMPTY
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_only_french_has_a_blank_before_a_colon(lang: str) -> None:
+    spaced = {key for key in KEYS if " :" in raw(Catalogue(lang), key)}
+    assert bool(spaced) == (lang == "fr"), spaced
+
+
 def refusals() -> Iterator[tuple[str, str]]:
     """(reason, remedy) of every Refusal that stands in the sources as such."""
     for room in ROOMS:

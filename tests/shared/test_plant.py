@@ -13,7 +13,6 @@ from palier.plant import (
     BYTES_PER_SAMPLE,
     Plant,
     PlantError,
-    find_bearing,
     load_plant,
     load_sample_plant,
     parse_plant,
@@ -122,11 +121,6 @@ def test_a_bearing_may_be_given_by_orders_or_geometry() -> None:
     assert by_geometry.orders == pytest.approx((3.585, 5.415, 2.357, 0.398), abs=1e-3)
 
 
-def test_designations_are_found_whatever_their_blanks_and_case() -> None:
-    assert find_bearing("nu 2210", load_bearings()) == load_bearings()["NU2210"]
-    assert find_bearing("6999", load_bearings()) is None
-
-
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -146,7 +140,11 @@ def test_designations_are_found_whatever_their_blanks_and_case() -> None:
             "g2:rigd",
             "plant.toml:9: unknown limits 'iso20816-3:g2:rigd' (did you mean \"iso20816-3:g2:rigid\"",
         ),
-        ('"6205"', '"6025"', "plant.toml:12: unknown bearing '6025' (did you mean \"6205\""),
+        (
+            '"6205"',
+            '"6025"',
+            "plant.toml:12: unknown bearing '6025': the catalogue does not have it; a near number is another",
+        ),
         ('bearing = "6205"', "bearing = {}", "plant.toml:12: designation is missing in [machine.point."),
         (
             'bearing = "6205"',
@@ -177,6 +175,22 @@ def test_designations_are_found_whatever_their_blanks_and_case() -> None:
 def test_a_mistake_is_told_with_its_line(old: str, new: str, told: str) -> None:
     found = mistakes(PLANT.replace(old, new, 1))
     assert any(line.startswith(told) for line in found), found
+
+
+def test_an_unknown_bearing_is_told_how_to_give_its_own_geometry() -> None:
+    """The keys that it names are those that a table takes."""
+    (found,) = mistakes(PLANT.replace('"6205"', '"6206"'))
+    assert "6205" not in found
+    for keys, values in (
+        (
+            "designation, rolling_elements, element_diameter_mm, pitch_diameter_mm, contact_angle_deg",
+            ('"x"', "9", "7.9", "39.0", "0.0"),
+        ),
+        ("designation, bpfo, bpfi, bsf, ftf", ('"x"', "3.6", "5.4", "2.4", "0.4")),
+    ):
+        assert f"{{ {keys} }}" in found
+        table = ", ".join(f"{key} = {value}" for key, value in zip(keys.split(", "), values, strict=True))
+        assert parsed(PLANT.replace('"6205"', f"{{ {table} }}")).machines[0].points[0].bearing is not None
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -185,6 +185,21 @@ def test_matlab_files_bring_their_vectors_and_speed(tmp_path: Path) -> None:
     assert (record.channels, record.rpm) == (("X1_DE_time", "X1_FE_time"), 1796)
 
 
+def test_a_speed_of_zero_is_one_that_somebody_stated(rig: Path, tmp_path: Path) -> None:
+    """It says that the machine stood; in a file of its own it may be a speed that was left out."""
+    from scipy.io import savemat
+
+    path = tmp_path / "i.csv"
+    path.write_text("file,fs,rpm,rate_hz\nA,100,0,\nB,100,,0\n", "utf-8")
+    assert [record.rpm for record in open_recordings(rig, path)] == [0, 0]
+    assert [record.rpm for record in open_recordings(rig, path, rpm=60)] == [60, 60]
+    assert open_recordings(rig, fs_hz=100, rpm=0).read("A").rpm == 0
+    savemat(tmp_path / "x.mat", {"x": np.linspace(0, 1, 50), "RPM": 0})
+    assert only(tmp_path / "x.mat").rpm is None
+    with pytest.raises(RecordingError, match=r"rpm must be 0 \(at rest\) or above and below 1e7, got -1"):
+        open_recordings(rig, rpm=-1)
+
+
 def test_parquet_columns_are_channels(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'palier[parquet]'")
     from pyarrow import parquet
@@ -298,6 +313,7 @@ def test_a_file_that_was_cut_off_is_a_sentence(rig: Path) -> None:
         ("name,fs\nA,1\n", r"rig\.csv:1: an index must have a column file"),
         ("file,fs\nA,x\n", r"rig\.csv:2: fs must be a number above 0"),
         ("file,fs\nA,1\nB,-1\n", r"rig\.csv:3: fs must be a number above 0"),
+        ("file,fs,rpm\nA,1,-1\n", r"rig\.csv:2: rpm must be 0 \(at rest\) or a number above and below"),
         ("file,fs,unit\nA,1,mm/s\n", r"rig\.csv:2: unit must be one of m/s², g, unknown, got 'mm/s'"),
         ("file,fs\nA,1\nA,1\n", r"rig\.csv:3: A stands in the index twice"),
         (

@@ -124,7 +124,7 @@ def _spread(line: npt.ArrayLike) -> DoubleArray:
 
 
 def _tabulate(power: FloatArray, kept: FloatArray, out: FloatArray) -> None:
-    """Fills `out` (n, m): log2 of the highest power within the spread of each line, of those that are kept."""
+    """Fills `out` (n, m): log2 of the highest power within the spread of each line that is kept."""
     alone = power * kept
     m = power.shape[1]
     out[:] = alone
@@ -155,11 +155,11 @@ def _beside_shaft(turns: DoubleArray, m: int) -> FloatArray:
 class _Grid(NamedTuple):
     """Where combs (n, combs) are looked at, the same in every band.
 
-    `line` is their fundamental, 0 of those that are not searched, `reach` (n, 1) how far they may stand from it
-    as a fraction, `top` how high one is then (NaN). Deviations are steps as wide as the fifth harmonic spreads. The steps of one comb are
-    beside those of the next, `steps` says how many each has (the most that a row needs), and `outside`
-    (n, all steps) is -inf where a row has fewer. `places` (harmonics, n, all steps) are indices into a raveled
-    table.
+    `line` is their fundamental, 0 of those that are not searched, `reach` (n, 1) how far they may stand from
+    it as a fraction, `top` how high one is then (NaN). Deviations are steps as wide as the fifth harmonic
+    spreads. The steps of one comb are beside those of the next, `steps` says how many each has (the most that
+    a row needs), and `outside` (n, all steps) is -inf where a row has fewer. `places` (harmonics, n, all
+    steps) are indices into a raveled table.
     """
 
     line: DoubleArray
