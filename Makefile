@@ -11,16 +11,28 @@ LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-ur
 COMPILE = $(UV) pip compile pyproject.toml $(LOCKED)
 JOBS   ?= 2
 
-.PHONY: help demo test bench shell check format services lock proto vendor clean
+.PHONY: help demo up backup restore test compose-test bench shell check format services lock proto vendor clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.ready ## the whole platform on this machine, no Docker: Ctrl-C stops it all
 	@PYTHONSAFEPATH=1 $(BIN)/palier demo $(DEMO)
 
+up: ## the host of a plant in containers: secrets if there are none, then everything (docs/operator.md)
+	@sh deploy/up.sh
+
+backup: ## what the host in containers keeps, into a folder: make backup BACKUP=FOLDER
+	@sh deploy/backup.sh $(BACKUP)
+
+restore: ## put a backup back, in place of what is there: make restore BACKUP=FOLDER YES=1
+	@sh deploy/restore.sh "$(BACKUP)" $(if $(YES),--yes)
+
 test: $(VENV)/.ready ## the tests; those that need a server say how to get it
 	@$(BIN)/pytest -n $(JOBS) $(TESTS)
+
+compose-test: ## the containers, up, killed, backed up and restored; with stand-ins where no image can be pulled
+	@$(PYTHON) deploy/compose-test/run.py
 
 bench: $(VENV)/.ready ## what the features cost on this machine, beside a bare FFT
 	@PYTHONSAFEPATH=1 $(BIN)/palier bench core $(BENCH)
@@ -42,8 +54,9 @@ services: ## mosquitto, InfluxDB and Chromium for the tests, from Debian's packa
 
 lock: .tools/uv ## make the hashed lock files anew
 	@$(COMPILE) -o requirements/core.txt
-	@$(COMPILE) --extra web -o requirements/server.txt
-	@$(COMPILE) --extra all --group dev -o requirements/dev.txt
+	@$(COMPILE) --extra web --extra influx --extra provision -o requirements/server.txt
+	@$(COMPILE) --extra all --extra grafana --group dev -o requirements/dev.txt
+	@echo 'hatchling>=1.27' | $(UV) pip compile - $(LOCKED) -o requirements/build.txt
 	@echo uv | $(UV) pip compile - $(LOCKED) -o requirements/uv.txt
 
 proto: $(VENV)/.ready ## write palier/wire/sparkplug_pb2.py from sparkplug.proto
@@ -56,10 +69,12 @@ vendor: ## fetch uPlot's two files from npm and check them against their hashes
 clean: ## remove what make has made
 	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 
-# The environment is ready when it holds exactly what the lock says, and Palier itself, editable.
+# The environment is ready when it holds exactly what the lock says, and Palier itself, editable. urllib3-future,
+# which grafana-client brings, is built so that it leaves urllib3 alone: its wheel would take its place.
+$(VENV)/.ready: export URLLIB3_NO_OVERRIDE = 1
 $(VENV)/.ready: requirements/dev.txt pyproject.toml | .tools/uv
 	@$(UV) venv --quiet --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes --no-binary urllib3-future requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -51,6 +51,9 @@ _ORDER: Final = (
     "console",
     "ledger",
     "plant",
+    "provision",
+    "historian",
+    "grafana",
     "doctor",
 )
 """How the map is read: try it, look into recordings, run services, see what is kept, set up and check."""
