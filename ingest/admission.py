@@ -22,7 +22,7 @@ from palier.wire.topics import Topic
 from .batch import Now, WorkFrame
 from .knowledge import Knowledge
 from .quarantine import CONFLICT, TOO_MANY_NEW, Problem, put_aside
-from .seen import Seen, fingerprint
+from .seen import Seen, fingerprint, fingerprint_of
 
 CLOCK_AHEAD_NS: Final = 300 * 10**9
 """A frame this far in the future is stored, but believed in nothing: as live it would silence all later
@@ -113,7 +113,7 @@ class Door:
             return message.aside(CROWDED, now, frame_id)
         live = not historical and self._is_live(topic.group, frame, now)
         return WorkFrame(
-            frame_id, topic.group, frame, live, str(topic), message.data, fingerprint=fingerprint(payload)
+            frame_id, topic.group, frame, live, str(topic), message.data, fingerprint=fingerprint_of(frame)
         )
 
     def took(self, work: WorkFrame) -> None:

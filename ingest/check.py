@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from palier.historian.base import HistorianError
+from palier.historian.opening import HistorianSettings, open_historian
 from palier.settings import BrokerSettings
 
 ANSWER_S: Final = 5.0
@@ -23,6 +26,21 @@ def data_folder_works(path: Path) -> str | None:
         return (
             f"{nearest} must be a folder that this user may write: choose another one, or change its rights"
         )
+    return None
+
+
+def historian_answers(settings: HistorianSettings) -> str | None:
+    """Whether the InfluxDB of these settings answers our account; None too where there is none.
+
+    Raises ConfigError when the file of the account can't be read.
+    """
+    if settings.url is None:
+        return None
+    try:
+        with closing(open_historian(settings, Path())) as historian:
+            historian.sites()
+    except HistorianError as error:
+        return str(error)
     return None
 
 

@@ -22,6 +22,7 @@ def ingest(
 
     Example: palier ingest --config ingest.toml
     """
+    _hold_blas_to_one_thread()  # before anything imports numpy
     from palier.settings import load_settings, settings_text
 
     from .settings import IngestSettings
@@ -34,6 +35,16 @@ def ingest(
         _check(settings)
         return
     _run(settings)
+
+
+def _hold_blas_to_one_thread() -> None:
+    """Matrices are small here, and the other cores the broker's and the store's: threads that wait for work
+    would take them. Who sets the variables decides otherwise.
+    """
+    import os
+
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def _run(settings: IngestSettings) -> None:
@@ -62,7 +73,7 @@ def _check(settings: IngestSettings) -> None:
     from palier.limits import load_limits
     from palier.plant import load_plant
 
-    from .check import broker_answers, data_folder_works
+    from .check import broker_answers, data_folder_works, historian_answers
 
     plant = load_plant(settings.plant)
     load_limits(plant.limits_file)
@@ -70,6 +81,7 @@ def _check(settings: IngestSettings) -> None:
     problems = []
     for what, problem in (
         (f"data {settings.data}", data_folder_works(settings.data)),
+        (f"historian {settings.historian.url or 'in data'}", historian_answers(settings.historian)),
         (f"broker {settings.broker.host}:{settings.broker.port}", broker_answers(settings.broker)),
     ):
         typer.echo(f"{what}: {problem or 'ok'}")

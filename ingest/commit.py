@@ -25,6 +25,7 @@ from .batch import Batch, WorkFrame
 from .board import Advance, InForce, Key, advance
 from .doubts import Doubts
 from .failpoints import Failpoints
+from .hourly import dirty_hours
 from .judging import Assessed, assess
 from .knowledge import Knowledge, Speeds
 from .probation import ATTEMPTS, DEADLY, Probation
@@ -45,8 +46,8 @@ class RecordsWriter(Protocol):
 class WaveformWriter(Protocol):
     """What a commit needs of the waveform store."""
 
-    def append(self, frame_id: FrameId, frame: Waveform) -> WaveformRef:
-        """Write a waveform at the end. Raises Unavailable."""
+    def append_all(self, frames: Sequence[tuple[FrameId, Waveform]]) -> Sequence[WaveformRef]:
+        """Write waveforms at the end. Raises Unavailable."""
         ...
 
     def sync(self) -> None:
@@ -200,10 +201,13 @@ class Committer:
 
     def _write_waveforms(self, attempt: _Attempt) -> None:
         try:
-            for entry in attempt.assessed:
-                frame_id, block = entry.work.id, entry.scored.block
-                if frame_id is not None and frame_id not in attempt.refs:
-                    attempt.refs[frame_id] = self._stores.waveforms.append(frame_id, block)
+            new = [
+                (entry.work.id, entry.scored.block)
+                for entry in attempt.assessed
+                if entry.work.id is not None and entry.work.id not in attempt.refs
+            ]
+            refs = self._stores.waveforms.append_all(new)
+            attempt.refs.update(zip((frame_id for frame_id, _ in new), refs, strict=True))
             self._stores.waveforms.sync()
         except Unavailable:
             attempt.refs.clear()  # what was appended and not synced can't be relied upon
@@ -225,7 +229,10 @@ class Committer:
                 rows.state_rows(advanced.lines),
                 rows.event_rows((*attempt.batch.transitions, *advanced.transitions)),
                 rows.spectrum_rows(spectra),
+                rows.envelope_rows(spectra),
             ]
+            # Most batches have no event and no spectrum: to check nothing takes time too.
+            others = [some for some in others if len(some)]
             reports = self._stores.historian.write([*(o.rows for o in owned), *others])
             if not self._put_aside_rejected(attempt, owned, reports):
                 return advanced, spectra
@@ -255,6 +262,7 @@ class Committer:
             waveforms=waveforms,
             quarantine=(*attempt.batch.quarantine, *attempt.moved),
             ledgers=attempt.batch.ledgers,
+            dirty_hours=dirty_hours(attempt.frames),
         )
 
 

@@ -24,6 +24,9 @@ LEAST_FRAMES: Final = 2
 LEAST_BYTES: Final = 256 * 1024
 """Bytes to go with it. A gateway may always send one frame, whatever its size."""
 
+GATEWAY_WINDOW: Final = 100
+"""Frames that a gateway has in flight at most, whatever its credit."""
+
 ACTIVE_S: Final = 30.0
 """A gateway heard this recently shares the credit."""
 

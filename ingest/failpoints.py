@@ -11,8 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 VARIABLE: Final = "PALIER_FAILPOINT"
-POINTS: Final = ("before_waveforms", "before_series", "before_records", "before_acknowledgement")
-"""The moments before each durable step of a commit, in their order, and before what is said of it."""
+POINTS: Final = (
+    "before_waveforms",
+    "before_series",
+    "before_records",
+    "before_acknowledgement",
+    "before_hours_forgotten",
+)
+"""The moments before each durable step of a commit, in their order, and before what is said of it; and the
+one between hourly rows and the note that they are written."""
 
 
 class Failpoints:

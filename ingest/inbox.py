@@ -63,7 +63,7 @@ class Inbox:
         max_frames_of_edge: int = MAX_FRAMES_OF_EDGE,
         max_control: int = MAX_CONTROL,
     ) -> None:
-        self._items: deque[Item] = deque()
+        self._items: deque[tuple[Item, str | None]] = deque()  # each with the edge that it is counted under
         self._ready = threading.Condition()
         self._limits = (max_frames, max_bytes, max_frames_of_edge, max_control)
         self._frames = 0
@@ -76,12 +76,13 @@ class Inbox:
 
     def offer(self, topic: str, payload: bytes, at_s: float) -> None:
         """Take a message, or its Sparkplug seq where there is no room for it."""
+        edge = _edge_of_data(topic)
         with self._ready:
-            if _is_data(topic):
-                self._offer_data(topic, payload, at_s)
+            if edge is not None:
+                self._offer_data(edge, topic, payload, at_s)
             elif self._room_for_control(len(payload)):
                 self._bytes += len(payload)
-                self._items.append(Arrived(topic, payload, at_s))
+                self._items.append((Arrived(topic, payload, at_s), None))
             else:
                 self.refused += 1
             self._ready.notify()
@@ -93,35 +94,33 @@ class Inbox:
                 self._ready.wait(timeout_s)
             if not self._items:
                 return None
-            item = self._items.popleft()
+            item, edge = self._items.popleft()
             if isinstance(item, Arrived):
-                self._release(item)
+                self._release(item, edge)
             return item
 
-    def _offer_data(self, topic: str, payload: bytes, at_s: float) -> None:
+    def _offer_data(self, edge: str, topic: str, payload: bytes, at_s: float) -> None:
         max_frames, max_bytes, max_of_edge, max_control = self._limits
-        edge = _edge(topic)
         held = self._of_edge.get(edge, 0)
         if self._frames < max_frames and self._bytes + len(payload) <= max_bytes and held < max_of_edge:
             self._frames += 1
             self._bytes += len(payload)
             self._of_edge[edge] = held + 1
-            self._items.append(Arrived(topic, payload, at_s))
+            self._items.append((Arrived(topic, payload, at_s), edge))
             return
         self.refused += 1
         if len(self._items) - self._frames < max_control:
-            self._items.append(Refused(topic, peek_seq(payload), at_s))
+            self._items.append((Refused(topic, peek_seq(payload), at_s), None))
 
     def _room_for_control(self, n_bytes: int) -> bool:
         _, max_bytes, _, max_control = self._limits
         return len(self._items) - self._frames < max_control and self._bytes + n_bytes <= max_bytes
 
-    def _release(self, item: Arrived) -> None:
+    def _release(self, item: Arrived, edge: str | None) -> None:
         self._bytes -= len(item.payload)
-        if not _is_data(item.topic):
+        if edge is None:
             return
         self._frames -= 1
-        edge = _edge(item.topic)
         left = self._of_edge[edge] - 1
         if left:
             self._of_edge[edge] = left
@@ -129,11 +128,9 @@ class Inbox:
             del self._of_edge[edge]
 
 
-def _is_data(topic: str) -> bool:
-    return topic.split("/", 3)[2:3] in (["DDATA"], ["NDATA"])
-
-
-def _edge(topic: str) -> str:
-    """What the share of a node is counted under: group and node of spBv1.0/GROUP/KIND/NODE/..."""
+def _edge_of_data(topic: str) -> str | None:
+    """What a data message is counted under: group and node of spBv1.0/GROUP/KIND/NODE/...; else None."""
     parts = topic.split("/", 4)
+    if parts[2:3] not in (["DDATA"], ["NDATA"]):
+        return None
     return f"{parts[1]}/{parts[3]}" if len(parts) > 3 else topic

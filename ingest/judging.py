@@ -11,6 +11,7 @@ Rules:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,7 +31,8 @@ AXIAL: Final = "A"
 UNCONFIGURED: Final = Judgement(State.UNCONFIGURED, reason="not_in_plant", remedy="add_to_plant")
 NO_CHANNEL: Final = Refusal("no_vibration_channel", "add_to_plant")
 
-_VELOCITY: Final = NAMES.index("velocity_rms_mm_s")
+_COLUMN: Final = {name: i for i, name in enumerate(NAMES)}
+_VELOCITY: Final = _COLUMN["velocity_rms_mm_s"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,10 +102,10 @@ def _judge_channel(entry: Scored, c: int, limits: LimitSet | None) -> Judgement:
     refusal = entry.refusals[c]
     if refusal is not None and entry.shaft_hz != 0:
         return unknown(refusal, limits)
-    column = NAMES.index(limits.feature(entry.shaft_hz)) if limits else _VELOCITY
+    column = _COLUMN[limits.feature(entry.shaft_hz)] if limits else _VELOCITY
     value = float(entry.features[c, column])
     return judge(
-        None if np.isnan(value) else value,
+        None if math.isnan(value) else value,
         limits,
         unit=entry.units[c],
         fs_hz=entry.block.fs_hz,

@@ -37,6 +37,7 @@ class Knowledge:
         self.plant = plant
         self._limits = limits
         self._machines = {machine.id: machine for machine in plant.machines}
+        self._points = {(m.id, point.id): point for m in plant.machines for point in m.points}
 
     def machine(self, site: str, machine: str) -> MachineSpec | None:
         """The machine, None where it is not configured."""
@@ -44,8 +45,7 @@ class Knowledge:
 
     def point(self, site: str, machine: str, point: str) -> PointSpec | None:
         """The point, None where it is not configured."""
-        spec = self.machine(site, machine)
-        return None if spec is None else spec.point(point)
+        return self._points.get((machine, point)) if site == self.plant.site_id else None
 
     def block_shapes(self) -> tuple[tuple[float, int], ...]:
         """(rate in Hz, samples) of the blocks that the plant expects, each once."""

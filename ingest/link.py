@@ -33,6 +33,7 @@ from palier.wire.payload import DecodeError
 from palier.wire.state import HostState, decode_state, encode_state
 from palier.wire.topics import group_filter, state_topic
 
+from .buffered import BufferedClient
 from .inbox import Inbox
 
 KEEPALIVE_S: Final = 10  # a half-open connection is noticed after 1.5-2 times this
@@ -162,7 +163,7 @@ class HostLink:
 
     def _open(self) -> _Connection:
         self._last_ms = max(self._wall_ms(), self._last_ms + 1)
-        client = Client(
+        client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             client_id=f"palier-host-{self.host_id}",
             protocol=self._protocol,
@@ -218,7 +219,7 @@ class HostLink:
 
     @staticmethod
     def _read(client: Client) -> None:
-        """Read one packet, and all that TLS has already decrypted: select knows nothing of that."""
+        """Read one packet, and all that was already read ahead: select knows nothing of that."""
         client.loop_read()
         while (sock := client.socket()) is not None and getattr(sock, "pending", int)() > 0:
             client.loop_read()

@@ -3,8 +3,8 @@ effects.
 
 Rules:
 1. Everything is read, in order of arrival; nothing that arrives waits for the store.
-2. A batch is committed when the queue runs empty, at 50 frames, or 50 ms after its first frame, whichever
-   is first.
+2. A batch is committed when the queue runs empty, 50 ms after its first frame, or at half of the frames that
+   all gateways may have in flight (50 to 200), whichever is first.
 3. A frame is acknowledged after the commit that gave it its verdict, and whenever it comes again.
 4. While the store is down one batch is in hand and tried again with a growing pause; credit is 0, and each
    change to or from 0 is told to every gateway that is online. What exceeds the waiting room is left to the
@@ -52,7 +52,7 @@ from .batch import (
     StoreFailed,
     WorkFrame,
 )
-from .credit import NOTHING, CommitRate, Credit, share
+from .credit import GATEWAY_WINDOW, NOTHING, CommitRate, Credit, share
 from .edges import Edges
 from .inbox import Arrived, Refused
 from .knowledge import Knowledge
@@ -62,6 +62,11 @@ from .seen import Seen
 BATCH_FRAMES: Final = 50
 """Half of a gateway's window of 100: a batch that needs a whole window would wait for its deadline each
 time."""
+
+MOST_BATCH_FRAMES: Final = 200
+"""Where several gateways send at once more frames share a request to the server and two writes to the disk,
+which take as long for one as for a hundred. Beyond this a batch leaves the processor's cache, and gains no
+more."""
 
 BATCH_S: Final = 0.05  # the longest a frame waits for company
 WAITING_FRAMES: Final = 500  # kept while the store is down, and as many bytes as the inbox keeps
@@ -92,6 +97,7 @@ class Pipeline:
         self._ledgers: dict[str, LedgerReceipt] = {}  # the newest of each edge
         self._silences: list[Silence] = []
         self._transitions: list[Transition] = []
+        self._enough = BATCH_FRAMES  # frames that are a batch
         self._first_s: float | None = None  # when the first frame of the batch came
         self._hurry = False  # a birth waits for the frames before it
         self._in_hand: Batch | None = None
@@ -264,12 +270,12 @@ class Pipeline:
                 self._answer(now, effects)
             return
         first_s = now.link_s if self._first_s is None else self._first_s
-        if queue_empty or self._hurry or len(self._frames) >= BATCH_FRAMES or now.link_s - first_s >= BATCH_S:
+        if queue_empty or self._hurry or len(self._frames) >= self._enough or now.link_s - first_s >= BATCH_S:
             self._in_hand = self._gather(now)
             effects.append(Commit(self._in_hand))
 
     def _gather(self, now: Now) -> Batch:
-        frames, self._frames = self._frames[:BATCH_FRAMES], self._frames[BATCH_FRAMES:]
+        frames, self._frames = self._frames[: self._enough], self._frames[self._enough :]
         batch = Batch(
             tuple(frames),
             tuple(self._quarantine),
@@ -342,7 +348,13 @@ class Pipeline:
         effects += [_told(edge, epoch, (), credit) for edge, epoch in self.edges.of_palier()]
 
     def _credit(self, now: Now) -> Credit:
-        return share(self.rate, self.edges.active(now.link_s)) if self.store_up else NOTHING
+        if not self.store_up:
+            return NOTHING
+        active = self.edges.active(now.link_s)
+        credit = share(self.rate, active)
+        in_flight = active * min(credit.frames, GATEWAY_WINDOW)
+        self._enough = max(BATCH_FRAMES, min(MOST_BATCH_FRAMES, in_flight // 2))
+        return credit
 
 
 def gateway_event(edge: str, what: str, identity: str, ts_ns: int) -> Transition:

@@ -2,7 +2,7 @@
 the rest.
 
 Reasons are keys: those of `palier.wire` for what can't be read (decode, schema, version, type, ...), those of
-the historian for what it rejects (conflict, name, type), and the ones below.
+the historian for what it rejects (conflict, name, type, time, retention, refused), and the ones below.
 """
 
 from __future__ import annotations

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from models.detection.zones import BLOCK_TOO_SHORT, NOT_FINITE
-from models.features import spectrum, thin_spectrum
+from models.features import envelope_spectrum, spectrum, thin_spectrum
+from models.features.bands import ENVELOPE_BAND_HZ, ENVELOPE_TOP_HZ
 from models.features.catalogue import NAMES
+from models.features.envelope import LEAKED_BINS, demodulator
+from models.features.windows import spectral_length
 from models.types import M_S2_PER_UNIT
-from palier.frames import Readings, split_channel
+from palier.frames import Readings, Waveform, split_channel
 from palier.historian.base import Rows
 from palier.historian.rows import Transition
 from palier.ledger import LedgerLine
@@ -138,29 +141,13 @@ def event_rows(transitions: Sequence[Transition]) -> Rows:
 
 def spectrum_rows(scored: Sequence[Scored]) -> Rows:
     """Thinned velocity spectra of these blocks' channels. Without a unit there is no amplitude to draw."""
-    lines: list[tuple[Scored, str, npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
-    for entry in scored:
-        for c, name in enumerate(entry.block.channels):
-            if entry.units[c] in M_S2_PER_UNIT and entry.refusals[c] not in (NOT_FINITE, BLOCK_TOO_SHORT):
-                lines.append((entry, name, *_velocity_lines(entry, c)))
-    sizes = [len(frequency) for _, _, frequency, _ in lines]
-    empty = np.empty(0)
-    fields: dict[str, Column] = {
-        "line": np.concatenate([np.arange(n, dtype=np.int64) for n in sizes] or [empty.astype(np.int64)]),
-        "frequency_hz": np.concatenate([frequency for _, _, frequency, _ in lines] or [empty]),
-        "amplitude": np.concatenate([amplitude for _, _, _, amplitude in lines] or [empty]),
-        "kind": ["velocity_mm_s"] * sum(sizes),
-        "frame": _repeat([entry.work.text for entry, *_ in lines], sizes),
-    }
-    return Rows(
-        "spectrum",
-        site=_repeat([entry.work.site for entry, *_ in lines], sizes),
-        machine=_repeat([entry.block.machine for entry, *_ in lines], sizes),
-        point=_repeat([entry.block.point for entry, *_ in lines], sizes),
-        channel=_repeat([name for _, name, _, _ in lines], sizes),
-        ts_ns=np.repeat(np.array([entry.block.start_ns for entry, *_ in lines], dtype=np.int64), sizes),
-        fields=fields,
-    )
+    return _line_rows("spectrum", "velocity_mm_s", [one for entry in scored for one in _velocity(entry)])
+
+
+def envelope_rows(scored: Sequence[Scored]) -> Rows:
+    """Thinned spectra of their envelope in the band that is trended, of blocks whose rate reaches into it."""
+    lines = [one for entry in scored if _has_envelope(entry.block) for one in _envelope(entry)]
+    return _line_rows("envelope", "envelope_m_s2", lines)
 
 
 def ledger_rows(lines: Sequence[LedgerLine], now_ns: int) -> Rows:
@@ -184,15 +171,89 @@ def ledger_rows(lines: Sequence[LedgerLine], now_ns: int) -> Rows:
     )
 
 
-def _velocity_lines(entry: Scored, c: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    block = entry.block
+class _Lines(NamedTuple):
+    """Lines of one channel's spectrum."""
+
+    entry: Scored
+    channel: int
+    frequency_hz: npt.NDArray[np.float64]
+    amplitude: npt.NDArray[np.float64]
+
+
+def _velocity(entry: Scored) -> list[_Lines]:
+    if not (channels := _drawable(entry)):
+        return []
     frequency, amplitude = spectrum(
-        block.samples[c : c + 1],
-        block.fs_hz,
-        kind="velocity",
-        scale=block.scale[c] * M_S2_PER_UNIT[entry.units[c]],
+        entry.block.samples[channels], entry.block.fs_hz, kind="velocity", scale=_to_m_s2(entry, channels)
     )
-    return thin_spectrum(frequency, amplitude[0], SPECTRUM_ROWS)
+    return _thinned(entry, channels, frequency, amplitude)
+
+
+def _envelope(entry: Scored) -> list[_Lines]:
+    """Without the lowest lines: the envelope's mean leaks into them, and would dwarf all others."""
+    if not (channels := _drawable(entry)):
+        return []
+    frequency, amplitude = envelope_spectrum(
+        entry.block.samples[channels],
+        entry.block.fs_hz,
+        ENVELOPE_BAND_HZ,
+        scale=_to_m_s2(entry, channels),
+        f_max_hz=ENVELOPE_TOP_HZ,
+    )
+    return _thinned(entry, channels, frequency[LEAKED_BINS:], amplitude[:, LEAKED_BINS:])
+
+
+def _has_envelope(block: Waveform) -> bool:
+    """Whether half of the envelope's band or more is below what the block's rate leaves usable."""
+    n_samples = spectral_length(block.samples.shape[1])
+    return demodulator(ENVELOPE_BAND_HZ, block.fs_hz, n_samples, ENVELOPE_TOP_HZ) is not None
+
+
+def _drawable(entry: Scored) -> list[int]:
+    """The channels of a block that have lines: in a unit of acceleration, long enough, all finite."""
+    return [
+        c
+        for c, (unit, refusal) in enumerate(zip(entry.units, entry.refusals, strict=True))
+        if unit in M_S2_PER_UNIT and refusal not in (NOT_FINITE, BLOCK_TOO_SHORT)
+    ]
+
+
+def _to_m_s2(entry: Scored, channels: Sequence[int]) -> list[float]:
+    return [entry.block.scale[c] * M_S2_PER_UNIT[entry.units[c]] for c in channels]
+
+
+def _thinned(
+    entry: Scored,
+    channels: Sequence[int],
+    frequency_hz: npt.NDArray[np.float64],
+    amplitude: npt.NDArray[np.float32],
+) -> list[_Lines]:
+    return [
+        _Lines(entry, c, *thin_spectrum(frequency_hz, heights, SPECTRUM_ROWS))
+        for c, heights in zip(channels, amplitude, strict=True)
+    ]
+
+
+def _line_rows(measurement: str, kind: str, lines: Sequence[_Lines]) -> Rows:
+    sizes = [len(one.frequency_hz) for one in lines]
+    empty = np.empty(0)
+    fields: dict[str, Column] = {
+        "line": np.concatenate([np.arange(n, dtype=np.int64) for n in sizes] or [empty.astype(np.int64)]),
+        "frequency_hz": np.concatenate([one.frequency_hz for one in lines] or [empty]),
+        "amplitude": np.concatenate([one.amplitude for one in lines] or [empty]),
+        "kind": [kind] * sum(sizes),
+        "frame": _repeat([one.entry.work.text for one in lines], sizes),
+    }
+    blocks = [one.entry.block for one in lines]
+    return Rows(
+        measurement,
+        site=_repeat([one.entry.work.site for one in lines], sizes),
+        machine=_repeat([block.machine for block in blocks], sizes),
+        point=_repeat([block.point for block in blocks], sizes),
+        channel=_repeat([one.entry.block.channels[one.channel] for one in lines], sizes),
+        ts_ns=np.repeat(np.array([block.start_ns for block in blocks], dtype=np.int64), sizes),
+        fields=fields,
+    )
 
 
 T = TypeVar("T")

@@ -7,14 +7,14 @@ samples can't be trusted keeps its features, but carries the refusal that forbid
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from models.detection.sensors import assess, whole_numbers
+from models.detection.sensors import Assessment, assess, whole_numbers
 from models.detection.zones import BLOCK_TOO_SHORT
 from models.features import Extractor
 from models.features.catalogue import CATALOGUE, NAMES
@@ -76,16 +76,14 @@ class Scorer:
 
         What a block's samples make the extractor raise passes through: the caller finds the block by halving.
         """
-        blocks = [(work, work.frame) for work in works if isinstance(work.frame, Waveform)]
-        scored = [self._blank(work, block) for work, block in blocks]
-        groups: dict[tuple[float, int, str], list[tuple[int, int]]] = {}
-        for i, (_, block) in enumerate(blocks):
-            key = (block.fs_hz, block.samples.shape[1], block.samples.dtype.str)
-            groups.setdefault(key, []).extend((i, c) for c in range(len(block.channels)))
-        for (fs_hz, n_samples, _), members in groups.items():
-            step = max(1, SAMPLES_AT_ONCE // n_samples)
-            for start in range(0, len(members), step):
-                self._extract(fs_hz, n_samples, members[start : start + step], scored)
+        scored = [self._blank(work, work.frame) for work in works if isinstance(work.frame, Waveform)]
+        groups: dict[tuple[float, int, str], list[Scored]] = {}
+        for entry in scored:
+            samples = entry.block.samples
+            groups.setdefault((entry.block.fs_hz, samples.shape[1], samples.dtype.str), []).append(entry)
+        for (fs_hz, n_samples, _), alike in groups.items():
+            for some in _portions(alike, max(1, SAMPLES_AT_ONCE // n_samples)):
+                self._extract(fs_hz, n_samples, some)
         return scored
 
     def _blank(self, work: WorkFrame, block: Waveform) -> Scored:
@@ -106,26 +104,27 @@ class Scorer:
         known = {channel.id: channel.unit for channel in point.channels} if point else {}
         return known.get(block.channels[c], UNKNOWN)
 
-    def _extract(
-        self, fs_hz: float, n_samples: int, members: Sequence[tuple[int, int]], scored: Sequence[Scored]
-    ) -> None:
+    def _extract(self, fs_hz: float, n_samples: int, entries: Sequence[Scored]) -> None:
+        """Fill in the blocks of one rate, length and type of samples."""
         if n_samples < SHORTEST_BLOCK:
             return
-        x = np.stack([scored[i].block.samples[c] for i, c in members])
-        scale = _column(
-            members, lambda i, c: scored[i].block.scale[c] * M_S2_PER_UNIT.get(scored[i].units[c], 1.0)
-        )
-        speed_hz = _column(members, lambda i, _: _speed_for_features(scored[i].shaft_hz))
-        orders = _column(members, lambda i, _: self._orders(scored[i]))
+        blocks = [entry.block for entry in entries]
+        channels = np.array([len(block.channels) for block in blocks])
+        x = np.concatenate([block.samples for block in blocks])
+        counts = _numbers(scale for block in blocks for scale in block.scale)
+        units = [unit for entry in entries for unit in entry.units]
+        scale = counts * _numbers(M_S2_PER_UNIT.get(unit, 1.0) for unit in units)
+        speed_hz = _numbers(_speed_for_features(entry.shaft_hz) for entry in entries).repeat(channels)
         features = self._extractor(fs_hz, n_samples).extract(
             x,
             scale,
             speed_hz=speed_hz,
-            orders=orders,
-            kinematics=together([self._kinematics(scored[i]) for i, _ in members]),
+            orders=np.array([self._orders(entry) for entry in entries]).repeat(channels, axis=0),
+            kinematics=together([self._kinematics(entry) for entry in entries], channels),
         )
-        unknown = np.array([scored[i].units[c] not in M_S2_PER_UNIT for i, c in members])
-        features[np.ix_(unknown, _LEVELS)] = np.nan
+        unknown = np.array([unit not in M_S2_PER_UNIT for unit in units])
+        if unknown.any():
+            features[np.ix_(unknown, _LEVELS)] = np.nan
         by_name = dict(zip(NAMES, features.T, strict=True))
         assessment = assess(
             by_name,
@@ -133,18 +132,10 @@ class Scorer:
             fs_hz=fs_hz,
             speed_hz=speed_hz,
             step_m_s2=scale if x.dtype.kind == "i" else None,
-            whole=whole_numbers(
-                x,
-                _column(members, lambda i, c: scored[i].block.scale[c]),
-                by_name["mean_m_s2"],
-                by_name["acceleration_peak_m_s2"],
-            ),
-            good=_column(members, lambda i, c: scored[i].block.quality[c] == QUALITY_GOOD),
+            whole=whole_numbers(x, counts, by_name["mean_m_s2"], by_name["acceleration_peak_m_s2"]),
+            good=_numbers(quality == QUALITY_GOOD for block in blocks for quality in block.quality),
         )
-        for k, (refusal, (i, c)) in enumerate(zip(assessment.refusals, members, strict=True)):
-            scored[i].features[c] = features[k]
-            scored[i].refusals[c] = refusal
-            scored[i].doubts[c] = assessment.reasons(k) if refusal is None else ()
+        _give(entries, features, assessment)
 
     def _orders(self, entry: Scored) -> tuple[float, ...]:
         """Defect orders in multiples of the point's own shaft, NaN where the bearing is unknown."""
@@ -172,11 +163,33 @@ class Scorer:
         return self._extractors[key]
 
 
-T = TypeVar("T")
+def _portions(entries: Sequence[Scored], channels: int) -> Iterator[Sequence[Scored]]:
+    """The blocks in turn, as many at once as have that many channels together; at least one."""
+    start = taken = 0
+    for i, entry in enumerate(entries):
+        n = len(entry.block.channels)
+        if i > start and taken + n > channels:
+            yield entries[start:i]
+            start, taken = i, 0
+        taken += n
+    if entries:
+        yield entries[start:]
 
 
-def _column(members: Sequence[tuple[int, int]], value: Callable[[int, int], T]) -> npt.NDArray[np.float64]:
-    return np.array([value(i, c) for i, c in members], dtype=np.float64)
+def _give(entries: Sequence[Scored], features: npt.NDArray[np.float32], assessment: Assessment) -> None:
+    """Each block its channels' rows, refusals and doubts."""
+    refusals, found = assessment.refusals, np.any(assessment.found, axis=1).tolist()
+    k = 0
+    for entry in entries:
+        for c in range(len(entry.block.channels)):
+            entry.features[c] = features[k]
+            entry.refusals[c] = refusals[k]
+            entry.doubts[c] = assessment.reasons(k) if found[k] and refusals[k] is None else ()
+            k += 1
+
+
+def _numbers(values: Iterable[float]) -> npt.NDArray[np.float64]:
+    return np.fromiter(values, dtype=np.float64)
 
 
 def _speed_for_features(shaft_hz: float | None) -> float:

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from palier.frames import FrameId
+from palier.frames import Frame, FrameId, Waveform
 from palier.ranges import Ranges, intersect
 from palier.wire.payload import Payload
 
@@ -100,6 +100,12 @@ class Seen:
         recent = self._recent.get(frame.edge)
         known = None if recent is None else recent.get((frame.epoch, frame.seq))
         return known is not None and known != fingerprint
+
+
+def fingerprint_of(frame: Frame) -> int:
+    """The same of a frame that was read: its table holds the arrays of its channels, one behind the other."""
+    table = frame.samples if isinstance(frame, Waveform) else frame.values
+    return zlib.crc32(np.ascontiguousarray(table).data)
 
 
 def fingerprint(payload: Payload) -> int:

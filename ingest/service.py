@@ -37,6 +37,7 @@ from .pipeline import Pipeline
 from .probation import EndedWell, Probation
 from .settings import IngestSettings
 from .stores import OpenStores, newest_live, open_stores
+from .upkeep import Upkeep
 
 TICK_S: Final = 0.1  # how often timers are looked at when nothing arrives
 STUCK_S: Final = 30.0  # without a turn of the loop for so long the service is not ready
@@ -57,7 +58,9 @@ def run(settings: IngestSettings, stop: threading.Event, failpoints: Failpoints 
     plant = load_plant(settings.plant)
     knowledge = Knowledge(plant, load_limits(plant.limits_file))
     with ExitStack() as stack:
-        stores = stack.enter_context(open_stores(settings.data, settings.waveform_budget_bytes))
+        stores = stack.enter_context(
+            open_stores(settings.data, settings.waveform_budget_bytes, settings.historian)
+        )
         health = Health("ingest", ("broker", "store", "progress"))
         end = EndedWell(settings.data)
         probation = None if end.begin() else Probation(stores.records, time.monotonic)
@@ -107,6 +110,7 @@ class Service:
             failpoints=failpoints,
             probation=probation,
         )
+        self._upkeep = Upkeep(stores.historian, stores.records, failpoints)
         self._inbox = Inbox()
         self._link = HostLink(
             settings.host_id,
@@ -118,6 +122,7 @@ class Service:
             jitter=random.random,
         )
         self._accounts = Accounts()
+        self._events_rewritten = False
         self._account_at_s = 0.0
         self._turned_s = time.monotonic()
         self._commit_seconds = commit_histogram(health.registry)
@@ -127,7 +132,6 @@ class Service:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Raises IngestError, or what made the work impossible."""
-        self._stores.rewrite_events(self._clock.now_ns())
         with HealthServer(self._health, self._health_port) as server:
             log.info("ingest_started", health_port=server.port)
             watching = threading.Event()
@@ -160,6 +164,8 @@ class Service:
         if time.monotonic() >= self._account_at_s:
             self._account()
             self._stores_thin()
+        if self._pipeline.store_up and not len(self._inbox):
+            self._upkeep.turn(self._clock.now_ns())
         self._health.set("broker", self._link.status.online, self._link.status.detail)
         self._health.set("store", self._pipeline.store_up, "" if self._pipeline.store_up else "writes fail")
         self._turned_s = time.monotonic()
@@ -197,6 +203,9 @@ class Service:
         self._account_at_s = time.monotonic() + INTERVAL_S
         plant_ns = self._clock.now_ns()
         try:
+            if not self._events_rewritten:
+                self._stores.rewrite_events(plant_ns)
+                self._events_rewritten = True
             lines, events = self._accounts.news(self._stores.records.ledger_lines(time.time_ns()), plant_ns)
             if lines:
                 self._committer.note([rows.ledger_rows(lines, plant_ns)], events)

@@ -7,6 +7,11 @@ groups = ["khouribga"]      # Sparkplug groups; the plant's site when left out
 
 [broker]
 host = "127.0.0.1"
+
+[historian]                 # left out: the SQLite file in `data`
+url = "http://127.0.0.1:8086"
+username = "palier_writer"
+password_file = "influx_writer_password"
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from palier.frames import check_name
+from palier.historian.opening import HistorianSettings
 from palier.historian.waveforms import DEFAULT_BUDGET_BYTES
 from palier.settings import BrokerSettings, Port, ServiceSettings
 
@@ -43,6 +49,7 @@ class IngestSettings(ServiceSettings):
     host_id: Name = "palier"
     groups: tuple[Name, ...] = Field(default=(), description="Sparkplug groups; the plant's site when empty")
     broker: BrokerSettings = BrokerSettings()
+    historian: HistorianSettings = HistorianSettings()
     health_port: Port = 0
     spectrum_interval_s: float = Field(
         default=86_400.0,

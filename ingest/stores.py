@@ -13,11 +13,11 @@ from typing import Final
 import structlog
 
 from palier import ranges
-from palier.historian.base import HistorianError, Unavailable
+from palier.historian.base import Historian, HistorianError, Unavailable
 from palier.historian.folder import DataFolder
+from palier.historian.opening import HistorianSettings, open_historian
 from palier.historian.records import Records
 from palier.historian.rows import Verdict
-from palier.historian.sqlite import SqliteHistorian
 from palier.historian.thinning import thin
 from palier.historian.waveforms import WaveformStore
 
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 class OpenStores:
     """The stores of one data folder, held by this process alone."""
 
-    historian: SqliteHistorian
+    historian: Historian
     records: Records
     waveforms: WaveformStore
 
@@ -56,7 +56,7 @@ class OpenStores:
 
     def rewrite_events(self, now_ns: int) -> None:
         """Write the transitions of the last month into the series once more: the same rows, unless they
-        were lost.
+        were lost. Raises Unavailable.
         """
         transitions = self.records.transitions(now_ns - EVENTS_REWRITTEN_NS)
         if transitions:
@@ -79,8 +79,13 @@ def newest_live(in_force: dict[Key, InForce]) -> dict[LiveKey, int]:
 
 
 @contextmanager
-def open_stores(path: Path, waveform_budget_bytes: int) -> Iterator[OpenStores]:
-    """The stores in that folder, made where they are missing. Raises HistorianError."""
+def open_stores(
+    path: Path, waveform_budget_bytes: int, series: HistorianSettings | None = None
+) -> Iterator[OpenStores]:
+    """The stores in that folder, made where they are missing; `series` may name a historian elsewhere.
+
+    Raises HistorianError; ConfigError for an account whose file can't be read.
+    """
     folder = DataFolder(path).create()
     with ExitStack() as stack:
         stack.enter_context(_sole_owner(folder.path / "ingest.lock"))
@@ -93,7 +98,7 @@ def open_stores(path: Path, waveform_budget_bytes: int) -> Iterator[OpenStores]:
             log.warning(
                 "waveform_tails_cut", bytes=cut.truncated_bytes, set_aside=[str(p) for p in cut.set_aside]
             )
-        historian = SqliteHistorian(folder.historian)
+        historian = open_historian(series or HistorianSettings(), folder.historian)
         stack.callback(historian.close)
         yield OpenStores(historian, records, waveforms)
 

@@ -11,6 +11,7 @@ from dataclasses import fields
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from models.features.kinematics import Kinematics
 from models.types import Gear, MachineSpec, Motor, PointSpec
@@ -50,11 +51,14 @@ def gear_of(gears: Sequence[Gear], point: PointSpec) -> Gear | None:
     return next(own, gears[0] if gears else None)
 
 
-def together(each: Sequence[Kinematics]) -> Kinematics:
-    """Those of many windows, one number each, as one: columns (n,), NaN where unknown."""
+def together(each: Sequence[Kinematics], windows: npt.NDArray[np.int64]) -> Kinematics:
+    """Those of several blocks, one number each, as one: columns (n,), NaN where unknown.
+
+    `windows` is how many windows each of the blocks has.
+    """
     return Kinematics(
         **{
-            field.name: np.array([getattr(one, field.name) for one in each], dtype=np.float64)
+            field.name: np.array([getattr(one, field.name) for one in each], dtype=np.float64).repeat(windows)
             for field in fields(Kinematics)
         }
     )

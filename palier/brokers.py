@@ -24,7 +24,7 @@ listener {port} 127.0.0.1
 allow_anonymous true
 persistence false
 set_tcp_nodelay true
-message_size_limit {limit}
+max_packet_size {limit}
 # A little above the credit that hosts give in all; 0 would be without bound.
 max_queued_messages 1000
 log_dest stdout

@@ -11,6 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -182,6 +183,7 @@ class Readings:
 Frame = Waveform | Readings
 
 
+@lru_cache(maxsize=8192)
 def split_channel(name: str) -> tuple[str, str]:
     """("POINT", "CHANNEL") of "POINT/CHANNEL"; FrameError where it is not of that form."""
     point, slash, channel = name.partition("/")
@@ -192,6 +194,7 @@ def split_channel(name: str) -> tuple[str, str]:
     return point, channel
 
 
+@lru_cache(maxsize=8192)  # those of a plant come again with every frame; what is refused is not kept
 def check_name(name: str) -> None:
     """FrameError where a site, node, machine, point or channel can't be called so."""
     if not NAME_PATTERN.fullmatch(name):
@@ -224,7 +227,22 @@ def _check_time(start_ns: int) -> None:
 def pack(frame: Frame) -> tuple[bytes, bytes]:
     """(header, body) of a frame as the outbox keeps it: JSON fields, and the raw little-endian arrays."""
     if isinstance(frame, Waveform):
-        header: dict[str, object] = {
+        return waveform_header(frame), frame.samples.tobytes()
+    header: dict[str, object] = {
+        "kind": "readings",
+        "machine": frame.machine,
+        "channels": frame.channels,
+        "unit": frame.unit,
+        "clock": frame.clock,
+        "quality": [int(quality) for quality in frame.quality],
+    }
+    return _json(header), frame.times_ns.tobytes() + frame.values.tobytes()
+
+
+def waveform_header(frame: Waveform) -> bytes:
+    """The header alone; the body that belongs to it is the samples, row after row."""
+    return _json(
+        {
             "kind": "waveform",
             "machine": frame.machine,
             "point": frame.point,
@@ -239,16 +257,7 @@ def pack(frame: Frame) -> tuple[bytes, bytes]:
             "load_percent": None if frame.load_percent is None else float(frame.load_percent),
             "quality": [int(quality) for quality in frame.quality],
         }
-        return _json(header), frame.samples.tobytes()
-    header = {
-        "kind": "readings",
-        "machine": frame.machine,
-        "channels": frame.channels,
-        "unit": frame.unit,
-        "clock": frame.clock,
-        "quality": [int(quality) for quality in frame.quality],
-    }
-    return _json(header), frame.times_ns.tobytes() + frame.values.tobytes()
+    )
 
 
 def unpack(header: bytes, body: bytes) -> Frame:
@@ -277,5 +286,8 @@ def _unpack(fields: dict[str, Any], body: bytes) -> Frame:
     raise ValueError(f"kind must be waveform or readings, got {kind!r}")
 
 
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def _json(fields: dict[str, object]) -> bytes:
-    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+    return _COMPACT(fields).encode()

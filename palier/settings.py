@@ -63,15 +63,20 @@ class BrokerSettings(BaseModel):
 
     def password_text(self) -> str | None:
         """The password itself. Raises ConfigError when its file can't be read or is empty."""
-        if self.password_file is None:
-            return None if self.password is None else self.password.get_secret_value()
-        try:
-            text = self.password_file.read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(self.password_file, (Mistake(None, f"can't be read: {error}"),)) from error
-        if not text:
-            raise ConfigError(self.password_file, (Mistake(None, "must hold the password, and is empty"),))
-        return text
+        return secret_text(self.password, self.password_file, "password")
+
+
+def secret_text(given: SecretStr | None, file: Path | None, what: str) -> str | None:
+    """A secret as it was given, or as its file holds it. Raises ConfigError for a file that can't be used."""
+    if file is None:
+        return None if given is None else given.get_secret_value()
+    try:
+        text = file.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(file, (Mistake(None, f"can't be read: {error}"),)) from error
+    if not text:
+        raise ConfigError(file, (Mistake(None, f"must hold the {what}, and is empty"),))
+    return text
 
 
 class ClockSettings(BaseModel):

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.influx_front import Front, running_front
+from tests.support.influxd import Influxd, running_influxd
 from tests.support.services import Mosquitto, running_mosquitto
 
 settings.register_profile("default", deadline=None)  # two shared cores: a slow example is no failure
@@ -32,3 +34,17 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     folder.mkdir()
     with running_mosquitto(folder) as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
+    """A real InfluxDB with accounts, shared by the tests of one process: each makes databases of its own."""
+    with running_influxd(tmp_path_factory.mktemp("influxd")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influx_front(influxd: Influxd) -> Iterator[Front]:
+    """The same server with the write path of 1.8 and 2.x before it."""
+    with running_front(influxd.url) as front:
+        yield front

@@ -54,13 +54,13 @@ HEADERS: Final = {
 def create_app(
     plant: Plant,
     *,
-    historian: Path,
-    open_historian: Callable[[Path], Historian],
+    historian: Path | None,
+    open_historian: Callable[[], Historian],
     limits: Mapping[str, LimitSet],
     clock: PlantClock | None = None,
     lang: str = LANGUAGES[0],
 ) -> Starlette:
-    """The application over a plant and the historian at a path, which need not exist yet.
+    """The application over a plant and its historian; one that is a file need not exist yet.
 
     `open_historian` opens it read-only; `limits` are all that points may name; `lang` is spoken until
     a page is asked for in another one.

@@ -11,6 +11,8 @@ from palier.options import USAGE, CheckOption, CommandError, ConfigOption, Print
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from palier.historian.base import Historian
+
     from .settings import ConsoleSettings
 
 
@@ -50,18 +52,29 @@ def console(
 
 def build(settings: ConsoleSettings) -> Starlette:
     """The application of these settings. Raises ConfigError for a plant or limits that can't be used."""
+    from palier.historian.base import Unavailable
     from palier.historian.folder import DataFolder
-    from palier.historian.sqlite import SqliteHistorian
+    from palier.historian.opening import open_historian
     from palier.limits import load_limits
     from palier.plant import load_plant
+    from palier.strict_toml import ConfigError
 
     from .app import create_app
 
     plant = load_plant(settings.plant)
+    file = DataFolder(settings.data).historian
+    settings.historian.account()  # its mistakes are the configuration's: found here, not by a page
+
+    def opened() -> Historian:
+        try:
+            return open_historian(settings.historian, file, read_only=True)
+        except ConfigError as error:  # the file of the account went away meanwhile
+            raise Unavailable(str(error)) from error
+
     return create_app(
         plant,
-        historian=DataFolder(settings.data).historian,
-        open_historian=lambda path: SqliteHistorian(path, read_only=True),
+        historian=file if settings.historian.url is None else None,
+        open_historian=opened,
         limits=load_limits(plant.limits_file),
         clock=settings.clock.plant_clock(),
         lang=settings.lang,
@@ -70,16 +83,19 @@ def build(settings: ConsoleSettings) -> Starlette:
 
 def _check(settings: ConsoleSettings) -> None:
     """Say whether the page could show something; a historian that is not there yet is no mistake."""
-    from palier.historian.base import SchemaError, Unavailable
+    from contextlib import closing
+
+    from palier.historian.base import HistorianError
     from palier.historian.folder import DataFolder
-    from palier.historian.sqlite import SqliteHistorian
+    from palier.historian.opening import open_historian
 
     path = DataFolder(settings.data).historian
-    if not path.exists():
+    if settings.historian.url is None and not path.exists():
         typer.echo(f"{path} does not exist yet: the page will fill when the ingest has started")
         return
     try:
-        SqliteHistorian(path, read_only=True).close()
-    except (SchemaError, Unavailable) as error:
+        with closing(open_historian(settings.historian, path, read_only=True)) as historian:
+            historian.sites()
+    except HistorianError as error:
         raise CommandError(str(error)) from error
-    typer.echo(f"{settings.plant} and {path} can be read")
+    typer.echo(f"{settings.plant} and {settings.historian.url or path} can be read")

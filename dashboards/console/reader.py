@@ -32,10 +32,11 @@ class Busy(Unavailable):
 class HistorianReader:
     """Runs queries one after the other on one thread, each with an open historian.
 
-    `open_historian` opens `path` read-only. The constructor only stores; `close` ends the thread.
+    `open_historian` opens it read-only. `path` is the file that must be there, None where the historian is no
+    file. The constructor only stores; `close` ends the thread.
     """
 
-    def __init__(self, path: Path, open_historian: Callable[[Path], Historian], *, name: str) -> None:
+    def __init__(self, path: Path | None, open_historian: Callable[[], Historian], *, name: str) -> None:
         self._path = path
         self._open = open_historian
         self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
@@ -70,10 +71,12 @@ class HistorianReader:
         if self._historian is not None and identity == self._identity:
             return self._historian
         self._let_go()
-        self._historian, self._identity = self._open(self._path), identity
+        self._historian, self._identity = self._open(), identity
         return self._historian
 
     def _file_identity(self) -> tuple[int, int]:
+        if self._path is None:
+            return 0, 0
         try:
             found = self._path.stat()
         except OSError as error:

@@ -15,6 +15,7 @@ from models.detection.zones import LimitKind, LimitSet
 from models.features.catalogue import CATALOGUE
 from models.features.spec import FeatureSpec
 from models.types import BEARING_DEFECTS, MachineSpec, PointSpec, Quantity
+from palier.historian import long_run
 from palier.historian.base import Historian
 
 from .snapshot import VELOCITY, MachineData, loudest, number, text
@@ -181,7 +182,8 @@ def trend(
     end_ns: int,
 ) -> Trend:
     """The trend of one field. Raises HistorianError."""
-    table = historian.trend(
+    table = long_run.trend(
+        historian,
         measurement,
         field,
         site=site,

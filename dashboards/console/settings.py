@@ -8,13 +8,15 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from palier.historian.opening import HistorianSettings
 from palier.settings import Port, ServiceSettings, is_loopback
 
 
 class ConsoleSettings(ServiceSettings):
     """What the page shows, and where it is served.
 
-    `plant` is plant.toml, `data` the data folder of the ingest. The page has no login: another address than
+    `plant` is plant.toml, `data` the data folder of the ingest, `historian` the same as the ingest's with an
+    account that only reads. The page has no login: another address than
     loopback needs `insecure = true` as somebody's decision.
     """
 
@@ -24,6 +26,7 @@ class ConsoleSettings(ServiceSettings):
 
     plant: Path
     data: Path
+    historian: HistorianSettings = HistorianSettings()
     host: str = Field(default="127.0.0.1", min_length=1)
     port: Port = 8080
     lang: Literal["fr", "en", "ar"] = "fr"

@@ -264,7 +264,7 @@ class _Block:
     """Columns of n blocks by name: NaN where nobody gave them."""
 
     def __init__(self, features: Mapping[str, npt.ArrayLike], n: int | None = None) -> None:
-        self._columns = {name: np.asarray(column, dtype=np.float64) for name, column in features.items()}
+        self._columns = {name: np.asarray(column) for name, column in features.items()}
         shapes = {column.shape for column in self._columns.values()}
         if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
             raise ValueError(f"features must be columns of one length, got shapes {sorted(shapes)}")
@@ -277,10 +277,12 @@ class _Block:
             raise ValueError(
                 f"previous and reference must hold each of the {self.n} blocks, got shapes {sorted(shapes)}"
             )
+        self._unknown = np.broadcast_to(np.nan, (self.n,))
 
     def column(self, name: str) -> DoubleArray:
         """A feature of each block, (n,)."""
-        return self._columns.get(name, np.full(self.n, np.nan))
+        column = self._columns.get(name)  # a third of them is asked for: only these become float64
+        return self._unknown if column is None else column.astype(np.float64)
 
     def known(self, name: str, value: npt.ArrayLike | None) -> DoubleArray:
         """What else is known of each block, (n,)."""

@@ -14,6 +14,8 @@ state is judged by a standard's limits only and says so: `learning` is set besid
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -185,7 +187,9 @@ def judge(
         return unknown(refusal, limits)
     if limits is None or value is None:  # without limits a value may be missing; with them it was refused
         return Judgement(State.LEARNING, learning=True, value=_known(value))
-    index = int(intervals(value, limits))
+    index = bisect_left(
+        limits.values, value
+    )  # as in `intervals`, a value equal to a limit has not exceeded it
     row = _MAPS[limits.kind]
     return Judgement(
         state=row.states[index],
@@ -219,7 +223,7 @@ def refuse(
             return refusal
         if value is None:
             return NO_DATA
-    return NOT_FINITE if value is not None and not np.isfinite(value) else None
+    return NOT_FINITE if value is not None and not math.isfinite(value) else None
 
 
 def _uncovered(
@@ -254,11 +258,12 @@ _ORDER: Final = (
     State.NORMAL,
     State.STOPPED,
 )
+_RANK: Final = {state: place for place, state in enumerate(reversed(_ORDER), start=1)}
 
 
 def rank(state: State) -> int:
     """Place of a state in the order in which points speak for their machine; higher speaks first."""
-    return len(_ORDER) - _ORDER.index(state)
+    return _RANK[state]
 
 
 def worst(states: Iterable[State]) -> State:
@@ -281,7 +286,8 @@ def worst_of(judgements: Iterable[Judgement]) -> Judgement:
     if not everyone:
         return unknown(NO_DATA)
     leader = max(everyone, key=lambda j: (rank(j.state), j.severity, _excess(j)))
-    return replace(leader, learning=any(j.learning for j in everyone))
+    learning = any(j.learning for j in everyone)
+    return leader if leader.learning is learning else replace(leader, learning=learning)
 
 
 def _excess(judgement: Judgement) -> float:
@@ -291,4 +297,4 @@ def _excess(judgement: Judgement) -> float:
 
 
 def _known(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)
+    return None if value is None or not math.isfinite(value) else float(value)

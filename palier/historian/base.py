@@ -127,6 +127,15 @@ class Historian(Protocol):
         """The sites that have any row."""
         ...
 
+    def expire(self, now_ns: int) -> int:
+        """Delete some of the rows that are older than their measurement is kept; how many went.
+
+        A bounded step, so that writes need not wait: call it until it is 0, then nothing is left to delete.
+        `now_ns` is the plant clock's. Where the server does it by itself this is 0 at once.
+        Raises Unavailable or SchemaError.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the store. Closing twice is allowed."""
         ...

@@ -48,12 +48,16 @@ RETRY: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """What a file is: its name for people, its mark (`application_id`), its schema version, its migration."""
+    """What a file is: its name for people, its mark (`application_id`), its schema version, its migration.
+
+    `page_bytes` is what a new file is made with; one that is there keeps its own.
+    """
 
     title: str
     mark: int
     version: int
     migrate: Migrate
+    page_bytes: int = 4096
 
 
 class Database:
@@ -150,6 +154,7 @@ class Database:
 
     def _bring_forward(self) -> None:
         connection = self._opened()
+        connection.execute(f"PRAGMA page_size={self._kind.page_bytes}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")

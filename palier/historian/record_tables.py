@@ -16,7 +16,17 @@ from palier.frames import FrameId
 from palier.ranges import Range, Ranges
 
 from .database import FileKind
-from .rows import LedgerReceipt, QuarantineRow, RecordsBatch, StateRow, Transition, Verdict, WaveformRow
+from .rows import (
+    HOUR_NS,
+    DirtyHour,
+    LedgerReceipt,
+    QuarantineRow,
+    RecordsBatch,
+    StateRow,
+    Transition,
+    Verdict,
+    WaveformRow,
+)
 from .waveforms import WaveformRef
 
 MAX_QUARANTINE_ROWS: Final = 10_000
@@ -58,7 +68,19 @@ _TABLES: Final = (
     "CREATE TABLE counter (name TEXT NOT NULL PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID",
 )
 
-_MIGRATIONS: Final = (_TABLES,)
+_HOURS: Final = (
+    """CREATE TABLE dirty_hour (
+        start_ns INTEGER NOT NULL, site TEXT NOT NULL, machine TEXT NOT NULL,
+        PRIMARY KEY (start_ns, site, machine)) WITHOUT ROWID""",  # the oldest are taken first
+    # What an older version stored has no hourly rows. Of each day that a machine measured a waveform is kept:
+    # all hours of these days are looked at; an hour without rows leaves none.
+    f"""INSERT INTO dirty_hour
+        WITH RECURSIVE hour (k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM hour WHERE k < 23)
+        SELECT (day * 24 + k) * {HOUR_NS}, site, machine
+        FROM (SELECT DISTINCT start_ns / {24 * HOUR_NS} AS day, site, machine FROM waveform), hour""",  # noqa: S608
+)
+
+_MIGRATIONS: Final = (_TABLES, _HOURS)
 """What brings version k to k + 1 stands at place k. Never change an entry that was released: add one."""
 
 
@@ -83,6 +105,7 @@ def write(connection: sqlite3.Connection, batch: RecordsBatch) -> None:
     _write_waveforms(connection, batch.waveforms)
     _write_quarantine(connection, batch.quarantine)
     _write_ledgers(connection, batch.ledgers)
+    _mark_hours(connection, batch.dirty_hours)
 
 
 def mark_seen(connection: sqlite3.Connection, frames: Iterable[FrameId], verdict: Verdict) -> None:
@@ -150,16 +173,30 @@ def rethin(
     connection.executemany("DELETE FROM waveform WHERE segment=?", [(segment,) for segment in dropped])
 
 
+def forget_hours(connection: sqlite3.Connection, hours: Iterable[DirtyHour]) -> None:
+    """These hours are dirty no more."""
+    connection.executemany(
+        "DELETE FROM dirty_hour WHERE start_ns=? AND site=? AND machine=?",
+        [(hour.start_ns, hour.site, hour.machine) for hour in hours],
+    )
+
+
+def _mark_hours(connection: sqlite3.Connection, hours: Iterable[DirtyHour]) -> None:
+    connection.executemany(
+        "INSERT INTO dirty_hour VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(hour.start_ns, hour.site, hour.machine) for hour in hours],
+    )
+
+
 def _write_states(connection: sqlite3.Connection, rows: Iterable[StateRow]) -> None:
-    for row in rows:
-        if row.value is None:
-            connection.execute("DELETE FROM state WHERE site=? AND key=?", (row.site, row.key))
-        else:
-            connection.execute(
-                "INSERT INTO state VALUES (?, ?, ?) "
-                "ON CONFLICT (site, key) DO UPDATE SET value=excluded.value",
-                (row.site, row.key, row.value),
-            )
+    newest = {(row.site, row.key): row.value for row in rows}
+    connection.executemany(
+        "DELETE FROM state WHERE site=? AND key=?", [key for key, value in newest.items() if value is None]
+    )
+    connection.executemany(
+        "INSERT INTO state VALUES (?, ?, ?) ON CONFLICT (site, key) DO UPDATE SET value=excluded.value",
+        [(*key, value) for key, value in newest.items() if value is not None],
+    )
 
 
 def _write_transitions(connection: sqlite3.Connection, rows: Iterable[Transition]) -> None:

@@ -20,6 +20,7 @@ from . import record_tables
 from .database import Database, clamp
 from .record_tables import MAX_QUARANTINE_BYTES, MAX_QUARANTINE_ROWS, RECORDS
 from .rows import (
+    DirtyHour,
     LedgerReceipt,
     QuarantineRow,
     RecordsBatch,
@@ -33,6 +34,7 @@ from .waveforms import WaveformRef
 __all__ = [
     "MAX_QUARANTINE_BYTES",
     "MAX_QUARANTINE_ROWS",
+    "DirtyHour",
     "LedgerReceipt",
     "QuarantineRow",
     "Records",
@@ -176,6 +178,15 @@ class RecordsReader:
         rows = self._database.query("SELECT edge, epoch, seq, n FROM attempt")
         return {FrameId(edge, epoch, seq): n for edge, epoch, seq, n in rows}
 
+    def dirty_hours(self, before_ns: int, limit: int) -> tuple[DirtyHour, ...]:
+        """The oldest hours that wait for their hourly rows and start before a time."""
+        rows = self._database.query(
+            "SELECT site, machine, start_ns FROM dirty_hour WHERE start_ns<? "
+            "ORDER BY start_ns, site, machine LIMIT ?",
+            (clamp(before_ns), limit),
+        )
+        return tuple(DirtyHour(*row) for row in rows)
+
     def close(self) -> None:
         """Let go of the file. Closing twice is allowed."""
         self._database.close()
@@ -207,6 +218,11 @@ class Records(RecordsReader):
         """Take back attempts that failed through no fault of the frames: the store was down."""
         with self._database.transaction() as connection:
             record_tables.forget_attempts(connection, frames)
+
+    def forget_hours(self, hours: Iterable[DirtyHour]) -> None:
+        """The hourly rows of these hours are durable, of all raw rows that were committed until now."""
+        with self._database.transaction() as connection:
+            record_tables.forget_hours(connection, hours)
 
     def rethin(self, moved: Mapping[FrameId, WaveformRef], dropped: Iterable[int]) -> None:
         """Point the index at moved waveforms and forget all others of the dropped segments."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from palier.frames import FrameId
 from palier.wire.messages import LedgerReport
 
 from .waveforms import WaveformRef
+
+HOUR_NS: Final = 3_600 * 10**9
 
 
 class Verdict(StrEnum):
@@ -79,6 +82,15 @@ class LedgerReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class DirtyHour:
+    """An hour of a machine that got rows since its hourly rows were written. `start_ns` is of UTC."""
+
+    site: str
+    machine: str
+    start_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordsBatch:
     """What one commit writes, all or nothing. A quarantined frame with an identity is marked seen too."""
 
@@ -88,3 +100,4 @@ class RecordsBatch:
     waveforms: tuple[WaveformRow, ...] = ()
     quarantine: tuple[QuarantineRow, ...] = ()
     ledgers: tuple[LedgerReceipt, ...] = ()
+    dirty_hours: tuple[DirtyHour, ...] = ()

@@ -7,7 +7,7 @@ The key of a row is (site, machine, point, channel, ts) and what `key_extra` add
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -17,6 +17,12 @@ from .base import SchemaError
 
 FieldType = Literal["float", "int", "text"]
 
+RAW_DAYS: Final = 90
+"""How long rows are kept as they were written: a season, from a bearing's first line to its end."""
+
+LONG_RUN_DAYS: Final = 5 * 365
+"""How long rows of an hour each are kept: some overhauls of a machine."""
+
 KEY: Final = ("site", "machine", "point", "channel", "ts")
 """The columns that every measurement is keyed by; `ts` is ns since 1970 UTC."""
 
@@ -25,13 +31,15 @@ KEY: Final = ("site", "machine", "point", "channel", "ts")
 class Field:
     """One column. `unit` is "" for text, "1" for a number without dimension.
 
-    A number that is not known is NaN in and out; a text that is not known is None.
+    A number that is not known is NaN in and out; a text that is not known is None. `single` is a float that
+    was computed in single precision: digits beyond float32's say nothing.
     """
 
     name: str
     unit: str
     type: FieldType
     doc: str
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Measurement:
 
     `key_extra` names the fields that belong to the key: each row must bring them. `held_by_frame` says that
     a key belongs to the frame that wrote it first: a row of another frame is a conflict. Where it is false,
-    the last row written under a key wins.
+    the last row written under a key wins. `long_run` rows are kept for LONG_RUN_DAYS, others for RAW_DAYS.
     """
 
     name: str
@@ -48,6 +56,7 @@ class Measurement:
     fields: tuple[Field, ...]
     key_extra: tuple[str, ...] = ()
     held_by_frame: bool = False
+    long_run: bool = False
 
     def field(self, name: str) -> Field:
         """The field of that name. Raises SchemaError."""
@@ -55,6 +64,13 @@ class Measurement:
             if candidate.name == name:
                 return candidate
         raise SchemaError(f"the measurement {self.name!r} has no field {name!r}; its fields: {self.names}")
+
+    @property
+    def always(self) -> str:
+        """The field that a row has even where nothing else is known: the frame that holds it, or a text."""
+        if self.held_by_frame:
+            return "frame"
+        return next(field.name for field in self.fields if field.type == "text")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,7 +85,7 @@ _FEATURE: Final = Measurement(
     "feature",
     "features of one channel's block, at the time of its first sample",
     (
-        *(Field(spec.name, spec.unit or "1", "float", spec.doc) for spec in CATALOGUE),
+        *(Field(spec.name, spec.unit or "1", "float", spec.doc, single=True) for spec in CATALOGUE),
         Field("speed_rpm", "r/min", "float", "shaft speed used for the features that need one"),
         _ZONE,
         _FRAME,
@@ -108,16 +124,24 @@ _STATE: Final = Measurement(
         Field("live", "1", "int", "1 when it came of a live frame, 0 of a historical one"),
     ),
 )
+_LINES: Final = (
+    Field("line", "1", "int", "index of the line within its spectrum, from 0"),
+    Field("frequency_hz", "Hz", "float", "frequency of the line"),
+    Field("amplitude", "as in `kind`", "float", "amplitude of the line"),
+    Field("kind", "", "text", '"velocity_mm_s", "acceleration_m_s2" or "envelope_m_s2"'),
+    _FRAME,
+)
 _SPECTRUM: Final = Measurement(
     "spectrum",
     "spectrum lines for display, thinned to at most 400 for each channel and time",
-    (
-        Field("line", "1", "int", "index of the line within its spectrum, from 0"),
-        Field("frequency_hz", "Hz", "float", "frequency of the line"),
-        Field("amplitude", "as in `kind`", "float", "amplitude of the line"),
-        Field("kind", "", "text", '"velocity_mm_s" or "acceleration_m_s2"'),
-        _FRAME,
-    ),
+    _LINES,
+    key_extra=("line",),
+    held_by_frame=True,
+)
+_ENVELOPE: Final = Measurement(
+    "envelope",
+    "lines of the envelope's spectrum for display, thinned to at most 400 for each channel and time",
+    _LINES,
     key_extra=("line",),
     held_by_frame=True,
 )
@@ -155,8 +179,38 @@ _LEDGER: Final = Measurement(
     key_extra=("epoch",),
 )
 
+
+def _hourly(raw: Measurement, texts: tuple[Field, ...] = ()) -> Measurement:
+    """What is kept of an hour of a measurement: mean, least and greatest of each number."""
+    numbers = [
+        replace(field, name=f"{field.name}_{what}", doc=f"{of} of: {field.doc}")
+        for field in raw.fields
+        if field.type == "float"
+        for what, of in (("mean", "mean"), ("min", "least"), ("max", "greatest"))
+    ]
+    blocks = Field("blocks", "1", "int", "rows of the hour")
+    doc = f"an hour of `{raw.name}`, at its start (UTC)"
+    return Measurement(f"{raw.name}_hourly", doc, (*numbers, blocks, *texts), long_run=True)
+
+
+_FEATURE_HOURLY: Final = _hourly(_FEATURE, (Field("zone", "", "text", "worst zone of the hour"),))
+_READING_HOURLY: Final = _hourly(_READING, (_READING.field("unit"),))
+
 MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
-    {entry.name: entry for entry in (_FEATURE, _READING, _STATE, _SPECTRUM, _EVENT, _LEDGER)}
+    {
+        entry.name: entry
+        for entry in (
+            _FEATURE,
+            _READING,
+            _STATE,
+            _SPECTRUM,
+            _ENVELOPE,
+            _EVENT,
+            _LEDGER,
+            _FEATURE_HOURLY,
+            _READING_HOURLY,
+        )
+    }
 )
 """All measurements by name."""
 

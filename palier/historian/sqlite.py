@@ -19,7 +19,8 @@ import numpy.typing as npt
 from .base import Rejected, Rows, SchemaError, Table, WriteReport
 from .checking import REASON_CONFLICT, Checked, check
 from .database import Database, FileKind, clamp
-from .schema import KEY, MEASUREMENTS, Field, Measurement, measurement
+from .rows import HOUR_NS
+from .schema import KEY, LONG_RUN_DAYS, MEASUREMENTS, RAW_DAYS, Field, Measurement, measurement
 
 SCHEMA_VERSION: Final = 1
 """Raised by hand when a key or the type of a column changes. A new column needs no new version."""
@@ -31,10 +32,17 @@ _AFTER_ALL: Final = 2**63 - 1
 """With these times one step in the index passes a whole series; else SQLite would walk through its rows."""
 _ONE_SERIES: Final = "site=? AND machine=? AND point=? AND channel=?"
 
+EXPIRED_AT_ONCE: Final = 1000
+"""Rows deleted in one transaction: some milliseconds, which a commit that comes meanwhile may wait."""
+
+DAY_NS: Final = 86_400 * 10**9
+
 Series = tuple[str, str, str]
 """(machine, point, channel)."""
 Wanted = tuple[str | None, str | None, str | None]
 """The same, None for any."""
+Outlived = tuple[str, tuple[str, str, str, str], int]
+"""(measurement, (site, machine, point, channel), the time before which rows go)."""
 
 
 class SqliteHistorian:
@@ -49,6 +57,7 @@ class SqliteHistorian:
         self._database = Database(path, HISTORIAN, read_only=read_only)
         with self._database.snapshot() as connection:
             self._columns = {name: _columns_of(connection, name) for name in MEASUREMENTS}
+        self._outlived: list[Outlived] = []  # what is still to delete, found by the first of the steps
 
     def write(self, batch: Sequence[Rows]) -> list[WriteReport]:
         """See `Historian.write`: one transaction. What is not finite is kept as not known."""
@@ -143,6 +152,26 @@ class SqliteHistorian:
                 found.update(_sites(connection, name))
         return tuple(sorted(found))
 
+    def expire(self, now_ns: int) -> int:
+        """See `Historian.expire`: at most EXPIRED_AT_ONCE rows in one transaction.
+
+        A clock alone deletes nothing: rows go that are too old both by it and by the newest block or reading
+        (which the gateways timed) and a day. A host whose clock jumps years ahead so keeps everything, and a
+        plant that stands still keeps its last season. The file does not shrink: new rows take the room, and
+        giving it back would mean to write the whole file anew while commits wait.
+        """
+        if not self._outlived:
+            with self._database.snapshot() as connection:
+                self._outlived = _find_outlived(connection, now_ns)
+        gone = 0
+        with self._database.transaction() as connection:
+            while self._outlived and gone < EXPIRED_AT_ONCE:
+                deleted, more = _delete(connection, self._outlived[-1], EXPIRED_AT_ONCE - gone)
+                gone += deleted
+                if not more:
+                    self._outlived.pop()
+        return gone
+
     def close(self) -> None:
         """See `Historian.close`."""
         self._database.close()
@@ -178,7 +207,11 @@ def _create(table: Measurement, key: Sequence[str]) -> str:
     return f"CREATE TABLE IF NOT EXISTS {table.name} ({columns}) WITHOUT ROWID"
 
 
-HISTORIAN: Final = FileKind("historian", 0x50414C48, SCHEMA_VERSION, _migrate)
+PAGE_BYTES: Final = 16_384
+"""A row of more than a quarter of a page takes pages of its own: on 4096 bytes hourly rows (263 columns) took
+4.7 kB each, and a trend over them twice as long; here they take 2.3 kB. Larger pages made writing slower."""
+
+HISTORIAN: Final = FileKind("historian", 0x50414C48, SCHEMA_VERSION, _migrate, PAGE_BYTES)
 """Marked "PALH"."""
 
 
@@ -202,7 +235,8 @@ def _upsert(table: Measurement, names: tuple[str, ...]) -> str:
 
 def _store(connection: sqlite3.Connection, rows: Checked) -> WriteReport:
     table = rows.measurement
-    written = connection.executemany(_upsert(table, rows.names), zip(*rows.key, *rows.values, strict=True))
+    key = *rows.key[:4], rows.key[4].tolist()
+    written = connection.executemany(_upsert(table, rows.names), zip(*key, *_bound(rows), strict=True))
     conflicts: tuple[Rejected, ...] = ()
     if table.held_by_frame and written.rowcount < len(rows):
         conflicts = tuple(Rejected(i, REASON_CONFLICT) for i in _held_by_others(connection, rows))
@@ -210,11 +244,22 @@ def _store(connection: sqlite3.Connection, rows: Checked) -> WriteReport:
     return WriteReport(len(rows) - len(conflicts), rejected)
 
 
+def _bound(rows: Checked) -> Iterator[Sequence[object]]:
+    """The columns as sqlite3 takes them: NaN is bound as NULL, a whole number as it is."""
+    for name, column in zip(rows.names, rows.values, strict=True):
+        if not isinstance(column, np.ndarray):
+            yield column
+        elif rows.measurement.field(name).type == "float":
+            yield column.tolist()
+        else:
+            yield [int(number) if number == number else None for number in column.tolist()]  # noqa: PLR0124 - NaN
+
+
 def _held_by_others(connection: sqlite3.Connection, rows: Checked) -> Iterator[int]:
     """Places of the rows whose key holds another frame than theirs."""
-    table, columns = rows.measurement, dict(zip(rows.names, rows.values, strict=True))
+    table, columns = rows.measurement, dict(zip(rows.names, _bound(rows), strict=True))
     frames = columns.get("frame", (None,) * len(rows))
-    keys = zip(*rows.key, *(columns[name] for name in table.key_extra), strict=True)
+    keys = zip(*rows.key[:4], rows.key[4].tolist(), *(columns[name] for name in table.key_extra), strict=True)
     where = " AND ".join(f"{name}=?" for name in (*KEY, *table.key_extra))
     sql = f"SELECT frame FROM {table.name} WHERE {where}"  # noqa: S608
     for place, key, frame in zip(rows.index, keys, frames, strict=True):
@@ -261,6 +306,43 @@ def _sites(connection: sqlite3.Connection, table: str) -> Iterator[str]:
     while (found := connection.execute(sql, (last,)).fetchone()) is not None:
         last = found[0]
         yield last
+
+
+def _find_outlived(connection: sqlite3.Connection, now_ns: int) -> list[Outlived]:
+    """The series that have rows older than they are kept, by a time that host and gateways agree on."""
+    newest = [
+        int(str(row[3]))
+        for name in ("feature", "reading")
+        for site in _sites(connection, name)
+        for row in _newest_rows(connection, name, "", site)
+    ]
+    if not newest:
+        return []
+    now_ns = min(now_ns, max(newest) + DAY_NS)
+    found: list[Outlived] = []
+    for table in MEASUREMENTS.values():
+        kept_ns = (LONG_RUN_DAYS if table.long_run else RAW_DAYS) * DAY_NS
+        before_ns = clamp((now_ns - kept_ns) // HOUR_NS * HOUR_NS)  # an hour is there, or it is not
+        old = f"SELECT 1 FROM {table.name} WHERE {_ONE_SERIES} AND ts<? LIMIT 1"  # noqa: S608
+        found += [
+            (table.name, (site, *series), before_ns)
+            for site in _sites(connection, table.name)
+            for series in _series(connection, table.name, site, (None, None, None))
+            if connection.execute(old, (site, *series, before_ns)).fetchone()
+        ]
+    return found
+
+
+def _delete(connection: sqlite3.Connection, outlived: Outlived, n: int) -> tuple[int, bool]:
+    """(rows deleted, whether more may go): the n oldest of a series, and what has the last one's time."""
+    name, series, before_ns = outlived
+    nth = connection.execute(
+        f"SELECT ts FROM {name} WHERE {_ONE_SERIES} AND ts<? ORDER BY ts LIMIT 1 OFFSET ?",  # noqa: S608
+        (*series, before_ns, n - 1),
+    ).fetchone()
+    last_ns = before_ns - 1 if nth is None else nth[0]
+    gone = connection.execute(f"DELETE FROM {name} WHERE {_ONE_SERIES} AND ts<=?", (*series, last_ns))  # noqa: S608
+    return gone.rowcount, nth is not None
 
 
 def _asked(name: str, fields: Sequence[str]) -> tuple[Measurement, list[Field]]:

@@ -131,6 +131,8 @@ _INTEGER_FIELDS: Final = ("int_value", "long_value")
 # Indexed by number: hashing a member of an Enum costs more than reading a value.
 _EXPECTED: Final = [_FIELDS.get(kind) for kind in DataType]
 _ALL: Final = list(DataType)
+_DTYPES: Final = [ARRAY_DTYPES.get(kind) for kind in DataType]
+_BITS: Final = [_INTEGERS.get(kind, (64, False)) for kind in DataType]
 
 
 def datatype_of(number: int) -> DataType:
@@ -160,7 +162,7 @@ def read_value(datatype: DataType, field: str, raw: Any) -> Value:
 
 
 def _read_bytes(datatype: DataType, raw: bytes) -> Value:
-    dtype = ARRAY_DTYPES.get(datatype)
+    dtype = _DTYPES[datatype]
     if dtype is not None:
         if len(raw) % dtype.itemsize:
             raise DecodeError(
@@ -196,7 +198,7 @@ def _read_strings(raw: bytes) -> tuple[str, ...]:
 
 
 def _read_integer(datatype: DataType, raw: int) -> int:
-    bits, signed = _INTEGERS[datatype]
+    bits, signed = _BITS[datatype]
     raw &= (1 << bits) - 1
     return raw - (1 << bits) if signed and raw >> (bits - 1) else raw
 

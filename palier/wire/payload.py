@@ -149,21 +149,20 @@ def _read_metric(wire: WireMetric) -> Metric:
     value: Value = None
     if field_name is not None and not wire.is_null:
         value = read_value(datatype, field_name, getattr(wire, field_name))
+    has, properties = wire.HasField, wire.properties
     return Metric(
         wire.name,
         datatype,
         value,
-        alias=wire.alias if wire.HasField("alias") else None,
-        timestamp_ms=wire.timestamp if wire.HasField("timestamp") else None,
+        alias=wire.alias if has("alias") else None,
+        timestamp_ms=wire.timestamp if has("timestamp") else None,
         is_historical=wire.is_historical,
         is_null=value is None,
-        properties=_read_properties(wire.properties),
+        properties=_read_properties(properties) if properties else NO_PROPERTIES,
     )
 
 
 def _read_properties(data: bytes) -> Mapping[str, Scalar]:
-    if not data:
-        return NO_PROPERTIES
     if len(data) > MAX_PROPERTIES_BYTES:
         raise DecodeError(
             Reason.SIZE, f"properties must be at most {MAX_PROPERTIES_BYTES} bytes, got {len(data)}"

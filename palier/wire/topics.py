@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from palier.frames import NAME_PATTERN
@@ -58,6 +59,7 @@ class Topic:
         return f"{self.group}/{self.node}"
 
 
+@lru_cache(maxsize=4096)  # those of a plant come again with every frame; what is refused is not kept
 def parse(topic: str) -> Topic:
     """The parts of a topic. TopicError where it is not a node's or a device's (STATE is neither)."""
     parts = topic.split("/")

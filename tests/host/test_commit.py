@@ -54,9 +54,10 @@ class Fakes:
         self.batches.append(batch)
         self.forget_attempts([*batch.stored, *(row.frame for row in batch.quarantine if row.frame)])
 
-    def append(self, frame_id: FrameId, frame: Waveform) -> WaveformRef:
-        self._do("append")
-        return WaveformRef(1, frame_id.seq, 1)
+    def append_all(self, frames: Sequence[tuple[FrameId, Waveform]]) -> list[WaveformRef]:
+        for _ in frames:
+            self._do("append")
+        return [WaveformRef(1, frame_id.seq, 1) for frame_id, _ in frames]
 
     def sync(self) -> None:
         self._do("sync")

@@ -25,10 +25,11 @@ from tests.support.services import Mosquitto
 from tests.support.waiting import eventually
 
 EDGES = 6
-COMMIT_S = 0.25
-"""Each commit is made to last so long: with at most 50 frames in one, 200 frames a second are the most."""
+COMMIT_S = 0.6
+"""Each commit is made to last so long: with 50 frames in one, as at the start, 83 frames a second are the
+most; with 200, the most there can be once the credit has grown, 333."""
 
-RATE_HZ = 400 / EDGES  # twice that
+RATE_HZ = 400 / EDGES  # more than both
 SECONDS = 3.0
 
 
@@ -72,7 +73,7 @@ def behind(agents: list[AgentService]) -> int:
     return sum(one.outbox.totals().pending for one in agents)
 
 
-def test_at_twice_the_commit_rate_hardly_a_frame_is_sent_in_vain(
+def test_above_the_commit_rate_hardly_a_frame_is_sent_in_vain(
     mosquitto: Mosquitto, ingest: Ingest, tmp_path: Path
 ) -> None:
     ingest.environment["PALIER_FAILPOINT"] = f"before_records:sleep={COMMIT_S}"

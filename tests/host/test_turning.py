@@ -72,7 +72,7 @@ def test_the_slip_needs_a_speed_that_was_measured() -> None:
 
 
 def test_what_is_unknown_of_a_window_is_nan_among_others() -> None:
-    both = together([Kinematics(vane_order=4.0), Kinematics(driving_order=2.0)])
+    both = together([Kinematics(vane_order=4.0), Kinematics(driving_order=2.0)], np.array([1, 1]))
     np.testing.assert_array_equal(both.vane_order, [4.0, np.nan])
     np.testing.assert_array_equal(both.driving_order, [1.0, 2.0])
 

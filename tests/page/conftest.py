@@ -37,7 +37,7 @@ def make_app(path: Path, plant: Plant | None = None, **settings: object) -> Star
     return create_app(
         plant or load_sample_plant(),
         historian=path,
-        open_historian=lambda found: SqliteHistorian(found, read_only=True),
+        open_historian=lambda: SqliteHistorian(path, read_only=True),
         limits=load_limits(),
         **settings,  # type: ignore[arg-type]
     )

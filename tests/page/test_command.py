@@ -10,12 +10,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dashboards.console.command import console
+from dashboards.console.command import build, console
 from dashboards.console.settings import ConsoleSettings
 from palier.options import CommandError
 from palier.plant import sample_plant_path
 from palier.settings import load_settings
 from palier.strict_toml import ConfigError
+from tests.support.page_server import page_client
 from tests.support.seeding import seeded_plant
 from tests.support.services import answers, free_port
 from tests.support.waiting import eventually
@@ -114,3 +115,30 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(CommandError, match=f"port {port}"):
             console(config(tmp_path, f"port = {port}"))
+
+
+def test_check_says_what_is_wrong_with_the_url_of_the_historian(tmp_path: Path) -> None:
+    for url, sentence in (
+        ("http://:8086", "must be http"),
+        ("http://me:secret@h:8086", "without an account"),
+    ):
+        with pytest.raises(CommandError, match=sentence) as raised:
+            console(config(tmp_path, f'[historian]\nurl = "{url}"\n'), check=True)
+        assert "secret" not in str(raised.value)
+
+
+def test_an_account_whose_file_is_missing_is_the_configurations_mistake(tmp_path: Path) -> None:
+    more = '[historian]\nurl = "http://127.0.0.1:9"\nusername = "u"\npassword_file = "absent"\n'
+    settings = load_settings(ConsoleSettings, config(tmp_path, more))
+    with pytest.raises(ConfigError, match="absent: can't be read"):
+        build(settings)
+
+
+def test_an_account_whose_file_went_away_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "word").write_text("x")
+    more = '[historian]\nurl = "http://127.0.0.1:9"\nusername = "u"\npassword_file = "word"\n'
+    application = build(load_settings(ConsoleSettings, config(tmp_path, more)))
+    (tmp_path / "word").unlink()
+    with page_client(application) as client:
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/").status_code == 200

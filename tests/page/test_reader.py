@@ -24,7 +24,7 @@ def open_read_only(path: Path) -> Historian:
 async def reader_of(
     path: Path, open_historian: Callable[[Path], Historian] = open_read_only
 ) -> AsyncIterator[HistorianReader]:
-    reader = HistorianReader(path, open_historian, name="test")
+    reader = HistorianReader(path, lambda: open_historian(path), name="test")
     try:
         yield reader
     finally:

@@ -1,9 +1,7 @@
-"""What every historian does. An implementation joins by a line in HISTORIANS."""
+"""What every historian does. An implementation joins by a line in conftest.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypedDict, Unpack
 
 import numpy as np
@@ -12,12 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from palier.historian.base import Historian, Rejected, SchemaError, Table
-from palier.historian.sqlite import SqliteHistorian
 from tests.support.stores import SECOND, SITE, Columns, readings, rows
-
-HISTORIANS: dict[str, Callable[[Path], Historian]] = {
-    "sqlite": lambda folder: SqliteHistorian(folder / "historian.sqlite"),
-}
 
 
 class Where(TypedDict):
@@ -34,13 +27,6 @@ class Asked(TypedDict, total=False):
 
 
 SERIES: Where = {"site": SITE, "machine": "pompe-1", "point": "palier-1", "channel": "x"}
-
-
-@pytest.fixture(params=HISTORIANS)
-def historian(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Historian]:
-    store = HISTORIANS[request.param](tmp_path)
-    yield store
-    store.close()
 
 
 def values(historian: Historian, **series: Unpack[Asked]) -> list[float]:
@@ -98,6 +84,13 @@ def test_what_is_not_known_comes_back_as_not_known(historian: Historian) -> None
     assert np.isnan(np.asarray(table.columns["value"], dtype=float)).tolist() == [True, True, True, False]
     assert table.columns["unit"] == (None,) * 4
     assert table.columns["frame"] == (None,) * 4
+
+
+def test_a_number_of_single_precision_comes_back_as_it_was(historian: Historian) -> None:
+    written = np.array([0.1, 1 / 3, 1e-30, 12345.678], dtype=np.float32)
+    historian.write([rows("feature", [1, 2, 3, 4], {"velocity_rms_mm_s": written})])
+    table = historian.read("feature", ["velocity_rms_mm_s"], site=SITE)
+    np.testing.assert_array_equal(table.columns["velocity_rms_mm_s"], written.astype(np.float64))
 
 
 def test_numbers_of_an_int_field_come_as_float_with_nan(historian: Historian) -> None:
@@ -290,6 +283,18 @@ def test_sites_are_those_with_rows(historian: Historian) -> None:
     assert historian.sites() == ()
     historian.write([readings([1], [1.0], site="b"), rows("state", [1], {"state": ["normal"]}, site="a")])
     assert historian.sites() == ("a", "b")
+
+
+def test_letting_go_of_old_rows_ends_and_takes_none_that_is_still_kept(historian: Historian) -> None:
+    now = 1_800_000_000 * SECOND
+    day = 86_400 * SECOND
+    times = [now - 89 * day, now - day, now]
+    historian.write([readings(times, [1.0, 2.0, 3.0])])
+    steps = 0
+    while historian.expire(now):
+        steps += 1
+        assert steps < 10
+    assert values(historian) == [1.0, 2.0, 3.0]
 
 
 def test_unknown_fields_are_refused_on_reading(historian: Historian) -> None:

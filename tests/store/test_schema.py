@@ -16,8 +16,11 @@ PINNED = {
     "state": "state: judged: learning:1 severity:1 zone: value:mm/s limit_name: reason: remedy: frame: "
     "live:1",
     "spectrum": "line:1 frequency_hz:Hz amplitude:as in `kind` kind: frame:",
+    "envelope": "line:1 frequency_hz:Hz amplitude:as in `kind` kind: frame:",
     "event": "event_id: kind: state: previous: detail:",
     "ledger": "epoch: acquired:1 stored:1 quarantined:1 dropped:1 pending:1 missing:1 twice:1 adds_up:1",
+    "feature_hourly": "speed_rpm_mean:r/min speed_rpm_min:r/min speed_rpm_max:r/min blocks:1 zone:",
+    "reading_hourly": "value_mean:as in `unit` value_min:as in `unit` value_max:as in `unit` blocks:1 unit:",
 }
 """Without the columns of the feature catalogue, which has its own test."""
 
@@ -25,7 +28,7 @@ EVERY_FIELD = [(table, field) for table in MEASUREMENTS.values() for field in ta
 
 
 def test_names_and_units_are_pinned() -> None:
-    features = {spec.name for spec in CATALOGUE}
+    features = {spec.name + end for spec in CATALOGUE for end in ("", "_mean", "_min", "_max")}
     shown = {
         name: " ".join(f"{field.name}:{field.unit}" for field in table.fields if field.name not in features)
         for name, table in MEASUREMENTS.items()
@@ -36,6 +39,21 @@ def test_names_and_units_are_pinned() -> None:
 def test_every_feature_of_the_catalogue_has_its_column_and_unit() -> None:
     columns = {field.name: field.unit for field in measurement("feature").fields}
     assert {spec.name: spec.unit or "1" for spec in CATALOGUE}.items() <= columns.items()
+
+
+@pytest.mark.parametrize("name", ["feature", "reading"])
+def test_an_hour_has_mean_min_and_max_of_every_number_in_its_unit(name: str) -> None:
+    hourly = {field.name: (field.unit, field.type) for field in measurement(f"{name}_hourly").fields}
+    for field in measurement(name).fields:
+        for what in ("mean", "min", "max"):
+            expected = (field.unit, "float") if field.type == "float" else None
+            assert hourly.get(f"{field.name}_{what}") == expected
+
+
+def test_only_hours_are_kept_for_the_long_run() -> None:
+    long_run = {table.name for table in MEASUREMENTS.values() if table.long_run}
+    assert long_run == {"feature_hourly", "reading_hourly"}
+    assert not any(MEASUREMENTS[name].held_by_frame for name in long_run)
 
 
 @pytest.mark.parametrize(("table", "field"), EVERY_FIELD, ids=lambda item: item.name)

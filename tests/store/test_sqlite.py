@@ -18,7 +18,7 @@ import pytest
 from palier.historian import schema, sqlite
 from palier.historian.base import HistorianError, SchemaError, Unavailable
 from palier.historian.database import RETRY, dress
-from palier.historian.schema import Field
+from palier.historian.schema import Field, measurement
 from palier.historian.sqlite import SqliteHistorian
 from tests.support.stores import SITE, readings, rows
 from tests.support.waiting import eventually
@@ -298,3 +298,14 @@ def test_what_was_acknowledged_survives_kill_9_and_is_read_while_written(path: P
             found = historian.read("reading", ["value"], site=SITE).ts_ns
         assert len(found) % 10 == 0  # a commit is whole or absent
         assert found.tolist()[: 10 * (acknowledged + 1)] == list(range(10 * (acknowledged + 1)))
+
+
+def test_an_hourly_row_needs_no_page_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "historian.sqlite"
+    historian = SqliteHistorian(path)
+    numbers = [field.name for field in measurement("feature_hourly").fields if field.type == "float"]
+    n = 500
+    fields = {name: np.random.default_rng(0).standard_normal(n) for name in numbers}
+    historian.write([rows("feature_hourly", list(range(n)), fields)])
+    historian.close()  # the log is worked into the file
+    assert path.stat().st_size / n < 1.5 * 9 * len(numbers)  # nine bytes a number, and the rest of pages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -123,9 +123,15 @@ def test_without_any_record_segments_are_set_aside_not_deleted(store: WaveformSt
     assert again.read(ref).start_ns == 0
 
 
+def record_bytes() -> bytes:
+    """A record as it lies on disk."""
+    record = waveforms._record(frame_id(1), waveform(5))
+    return record.head + record.body
+
+
 @given(st.data())
 def test_any_damaged_byte_is_noticed(data: st.DataObject) -> None:
-    record = bytearray(waveforms._record(frame_id(1), waveform(5)))
+    record = bytearray(record_bytes())
     place = data.draw(st.integers(0, len(record) - 1))
     record[place] ^= data.draw(st.integers(1, 255))
     with pytest.raises(WaveformError, match="damaged"):
@@ -134,7 +140,7 @@ def test_any_damaged_byte_is_noticed(data: st.DataObject) -> None:
 
 @given(st.integers(0, 400))
 def test_any_torn_end_is_noticed(length: int) -> None:
-    record = waveforms._record(frame_id(1), waveform(5))
+    record = record_bytes()
     with pytest.raises(WaveformError):
         parse(record[: min(length, len(record) - 1)], "the record")
 
@@ -143,19 +149,19 @@ def test_a_failed_write_leaves_the_end_where_it_was(
     store: WaveformStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (before,) = fill(store, 1)
-    whole = os.write
+    whole = os.writev
 
-    def half_then_full(file: int, data: memoryview) -> int:
-        monkeypatch.setattr(os, "write", no_space)
-        return whole(file, data[:20])
+    def half_then_full(file: int, parts: Sequence[bytes]) -> int:
+        monkeypatch.setattr(os, "writev", no_space)
+        return whole(file, [parts[0][:20]])
 
-    def no_space(file: int, data: memoryview) -> int:
+    def no_space(file: int, parts: Sequence[bytes]) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(os, "write", half_then_full)
+    monkeypatch.setattr(os, "writev", half_then_full)
     with pytest.raises(Unavailable, match="No space left"):
         store.append(frame_id(2), waveform(0))
-    monkeypatch.setattr(os, "write", whole)
+    monkeypatch.setattr(os, "writev", whole)
     ref = store.append(frame_id(3), waveform(0, value=3))
     assert ref.offset == before.offset + before.length
     assert int(store.read(ref).samples[0, 0]) == 3
@@ -164,23 +170,49 @@ def test_a_failed_write_leaves_the_end_where_it_was(
 def test_bytes_that_a_failed_write_leaves_behind_move_no_later_record(
     store: WaveformStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = os.write
+    whole = os.writev
 
     def fail(*_: object) -> int:
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
 
-        def half_then_fail(file: int, data: memoryview) -> int:
-            patch.setattr(os, "write", fail)
-            return whole(file, data[:20])
+        def half_then_fail(file: int, parts: Sequence[bytes]) -> int:
+            patch.setattr(os, "writev", fail)
+            return whole(file, [parts[0][:20]])
 
-        patch.setattr(os, "write", half_then_fail)
+        patch.setattr(os, "writev", half_then_fail)
         patch.setattr(os, "ftruncate", fail)
         with pytest.raises(Unavailable, match="Input/output error"):
             store.append(frame_id(1), waveform(0))
     ref = store.append(frame_id(2), waveform(0, value=2))
     assert int(store.read(ref).samples[0, 0]) == 2
+
+
+def test_several_are_written_as_one_by_one_would_be(store: WaveformStore, folder: Path) -> None:
+    """Also across the end of a segment, and where a call of the system takes only some bytes."""
+    one_by_one = WaveformStore(folder.with_name("other"), SMALL_BUDGET)
+    frames = [(frame_id(k), waveform(k, value=k)) for k in range(20)]
+    refs = store.append_all(frames)
+    assert refs == [one_by_one.append(*frame) for frame in frames]
+    assert len({ref.segment for ref in refs}) > 1
+    assert [int(store.read(ref).samples[0, 0]) for ref in refs] == list(range(20))
+    assert store.append_all([]) == []
+    one_by_one.close()
+
+
+def test_a_call_that_takes_less_is_gone_on_with(
+    store: WaveformStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.writev
+
+    def some(file: int, parts: Sequence[bytes]) -> int:
+        joined = b"".join(parts)
+        return whole(file, [joined[: max(1, min(len(joined), 777))]])
+
+    monkeypatch.setattr(os, "writev", some)
+    refs = store.append_all([(frame_id(k), waveform(k, value=k)) for k in range(5)])
+    assert [int(store.read(ref).samples[0, 0]) for ref in refs] == list(range(5))
 
 
 def test_where_bytes_of_the_index_are_gone_no_other_waveform_comes_to_lie(

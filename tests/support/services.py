@@ -73,7 +73,7 @@ class Mosquitto:
             f"listener {self.port} 127.0.0.1\n"
             "allow_anonymous true\n"
             "set_tcp_nodelay true\n"
-            f"message_size_limit {MAX_FRAME_BYTES + 65536}\n"
+            f"max_packet_size {MAX_FRAME_BYTES + 65536}\n"
             + (
                 "user root\n" if os.geteuid() == 0 else ""
             )  # else it drops to `mosquitto`, which can't read tmp

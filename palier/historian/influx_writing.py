@@ -1,0 +1,204 @@
+"""How rows get into InfluxDB: who holds a key is looked up first, what is refused is found row by row.
+
+InfluxDB itself overwrites. So a row whose time is not beyond all that its series holds is looked up before it
+is written; live rows are newer than all of their series and cost no question. One process writes a database:
+what it has seen of a series stays true.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from .base import Rejected, Unavailable, WriteReport
+from .checking import REASON_CONFLICT, REASON_TYPE, Checked
+from .influx_server import Refused, Server
+from .influxql import TAGS, Statement, Value, Values, identifier, select, where
+from .line_protocol import encode
+from .schema import Measurement
+from .shifting import shifts_ns
+
+REASON_RETENTION: Final = "retention"
+"""Older than what the server keeps."""
+
+REASON_REFUSED: Final = "refused"
+"""The server did not take it and gave another reason, which is in the log of the server."""
+
+LINES_A_REQUEST: Final = 5000
+"""More gain nothing (measured), and a body of some megabytes is what proxies still take."""
+
+DAY_NS: Final = 86_400 * 10**9
+"""Keys are looked up day by day: of two that lie months apart nothing between them is read."""
+
+Place = tuple[str, str, str, str, str]
+"""Measurement and tags of a series."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line and the row it is: place of its `Rows` in the batch, index in them."""
+
+    text: bytes
+    rows: int
+    index: int
+
+
+class Writing:
+    """Writes checked rows. `database_of` says where a measurement's rows live."""
+
+    def __init__(self, server: Server, database_of: Callable[[Measurement], str]) -> None:
+        self._server = server
+        self._database_of = database_of
+        self._lock = threading.Lock()
+        self._newest: dict[Place, int] = {}
+        self._known_sites: set[tuple[str, str]] = set()
+
+    def write(self, batch: Sequence[Checked]) -> list[WriteReport]:
+        """One report for each. Raises Unavailable: nothing may be relied upon."""
+        with self._lock:
+            try:
+                return self._written(batch)
+            except Unavailable:
+                self._known_sites.clear()  # it may come back with a backup's rows
+                raise
+
+    def _written(self, batch: Sequence[Checked]) -> list[WriteReport]:
+        refused: list[dict[int, str]] = [{row.index: row.reason for row in rows.rejected} for rows in batch]
+        unchecked = [len(found) for found in refused]
+        newest: dict[Place, int] = {}
+        lines: dict[str, list[_Line]] = defaultdict(list)
+        held: dict[tuple[Place, int], str] = {}
+        for i, rows in enumerate(batch):
+            if not len(rows):
+                continue
+            places, times = _places(rows)
+            if rows.measurement.held_by_frame:
+                refused[i].update(self._conflicts(rows, places, times, held, newest))
+            lines[self._database_of(rows.measurement)] += [
+                _Line(text, i, index)
+                for text, index in zip(encode(rows), rows.index, strict=True)
+                if index not in refused[i]
+            ]
+        self._newest.update(newest)  # before they are sent: what fails may have been stored nevertheless
+        for database, of_database in lines.items():
+            for part in _parts(of_database):
+                for line, reason in self._send(database, part):
+                    refused[line.rows][line.index] = reason
+        return [
+            WriteReport(
+                len(rows) + unchecked[i] - len(refused[i]),
+                tuple(Rejected(index, reason) for index, reason in sorted(refused[i].items())),
+            )
+            for i, rows in enumerate(batch)
+        ]
+
+    def _conflicts(
+        self,
+        rows: Checked,
+        places: Sequence[Place],
+        times: Sequence[int],
+        held: dict[tuple[Place, int], str],
+        newest: dict[Place, int],
+    ) -> dict[int, str]:
+        """Rows whose key another frame holds, in the server or earlier in this batch (`held`)."""
+        frames = _frames(rows)
+        self._learn(rows.measurement, {place[1] for place in places})
+        older = {
+            (place, time)
+            for place, time in zip(places, times, strict=True)
+            if time <= self._newest.get(place, time - 1) and (place, time) not in held
+        }
+        held.update(self._held(rows.measurement, older))
+        found = {}
+        for index, place, time, frame in zip(rows.index, places, times, frames, strict=True):
+            if held.setdefault((place, time), frame) != frame:
+                found[index] = REASON_CONFLICT
+            newest[place] = max(time, newest.get(place, self._newest.get(place, time)))
+        return found
+
+    def _learn(self, table: Measurement, sites: Iterable[str]) -> None:
+        """The newest time of each series of a site, at the first row of it."""
+        by = ", ".join(identifier(tag) for tag in TAGS)
+        for site in sites:
+            if (table.name, site) in self._known_sites:
+                continue
+            statement = Values().statement(
+                select(["frame"], table.name),
+                ' WHERE "site" = ',
+                Value(site),
+                f" GROUP BY {by} ORDER BY time DESC LIMIT 1",
+            )
+            for series in self._server.query(self._database_of(table), [statement])[0]:
+                machine, point, channel = (series.tags[tag] for tag in TAGS)
+                place = (table.name, site, machine, point, channel)
+                newest = max(series.columns["time"])
+                self._newest[place] = max(newest, self._newest.get(place, newest))
+            self._known_sites.add((table.name, site))
+
+    def _held(self, table: Measurement, keys: set[tuple[Place, int]]) -> dict[tuple[Place, int], str]:
+        """The frames that hold these keys in the server."""
+        by_day: dict[tuple[Place, int], list[int]] = defaultdict(list)
+        for place, time in keys:
+            by_day[place, time // DAY_NS].append(time)
+        values = Values()
+        statements: list[Statement] = []
+        for ((_, site, *tags), _), times in by_day.items():
+            bounds = min(times), max(times)
+            statements.append(
+                values.statement(
+                    select(["frame"], table.name), *where(site, dict(zip(TAGS, tags, strict=True)), *bounds)
+                )
+            )
+        answers = self._server.query(self._database_of(table), statements)
+        return {
+            (place, time): frame
+            for (place, _), answer in zip(by_day, answers, strict=True)
+            for series in answer
+            for time, frame in zip(series.columns["time"], series.columns["frame"], strict=True)
+            if (place, time) in keys
+        }
+
+    def _send(self, database: str, lines: Sequence[_Line]) -> list[tuple[_Line, str]]:
+        """The lines that the server did not take, with the reason. They are found by halving."""
+        if not lines:
+            return []
+        try:
+            self._server.write(database, [line.text for line in lines])
+        except Refused as refused:
+            if len(lines) == 1 or (refused.dropped == len(lines) and not refused.too_large):
+                return [(line, _reason(str(refused))) for line in lines]
+            half = len(lines) // 2
+            return self._send(database, lines[:half]) + self._send(database, lines[half:])
+        return []
+
+
+def _places(rows: Checked) -> tuple[list[Place], list[int]]:
+    """Series of each row, and its time in the server."""
+    site, machine, point, channel, ts = (list(column) for column in rows.key)
+    name = itertools.repeat(rows.measurement.name, len(rows))
+    columns = dict(zip(rows.names, rows.values, strict=True))
+    further = tuple(columns[key] for key in rows.measurement.key_extra)
+    times = np.array(ts, dtype=np.int64) + shifts_ns(rows.measurement, further, len(rows))
+    return list(zip(name, site, machine, point, channel, strict=True)), times.tolist()
+
+
+def _frames(rows: Checked) -> list[str]:
+    columns = dict(zip(rows.names, rows.values, strict=True))
+    found = columns.get("frame")
+    return [""] * len(rows) if found is None else [str(frame or "") for frame in found]
+
+
+def _parts(lines: Sequence[_Line]) -> Iterable[Sequence[_Line]]:
+    return (lines[start : start + LINES_A_REQUEST] for start in range(0, len(lines), LINES_A_REQUEST))
+
+
+def _reason(said: str) -> str:
+    if "retention" in said:
+        return REASON_RETENTION
+    return REASON_TYPE if "field type" in said else REASON_REFUSED
