@@ -67,3 +67,81 @@ def core(
 def _tell(what: str, *, quiet: bool) -> None:
     if not quiet:
         typer.echo(f"measuring {what}", err=True)
+
+
+@bench.command(
+    short_help="The historian: line protocol, writes, queries over ten million rows.",
+    epilog="\b\nExample:\n  palier bench historian\n  palier bench historian --quick --json",
+)
+def historian(
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few rows and rounds: some seconds instead of some minutes.")
+    ] = False,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", min=1, metavar="N", help="Rounds that medians are taken over.")
+    ] = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure the historian: lines beside influxdb-client's, writes beside bare ones, queries over many rows.
+
+    Writes go to SQLite files and to an InfluxDB that it starts, both in a temporary folder (up to 4 GB), and
+    stand between two runs of the same rows written barely: by one executemany, by one POST of lines made
+    before. Where influxd is not on PATH, or influxdb-client not installed (extra `influx`), the rest is
+    measured.
+    """
+    from .machine import hold_blas_to_one_thread
+
+    hold_blas_to_one_thread()  # before anything imports numpy
+    from .historian import FULL, QUICK, bench_historian
+
+    plan = QUICK if quick else FULL
+    if rounds is not None:
+        plan = plan._replace(rounds=rounds)
+    report = bench_historian(plan, quick=quick, tell=lambda what: _tell(what, quiet=quiet or json_output))
+    if json_output:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from .historian_tables import show
+
+    console = Console()
+    show(report, console if console.is_terminal else Console(width=WIDTH))
+
+
+@bench.command(
+    short_help="The ingest: windows a second from broker to store, latency, where the time goes.",
+    epilog="\b\nExample:\n  palier bench ingest\n  palier bench ingest --quick --json",
+)
+def ingest(
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small fleet: some seconds instead of some minutes.")
+    ] = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure the ingest from end to end: windows stored a second, published to stored, time by part.
+
+    It starts mosquitto, an InfluxDB (or none: SQLite) and `palier ingest` in a temporary folder, and plays
+    gateways that send frames of 3 x 4,096 int16 and obey the host's credit, all on this machine. Beside it
+    stands the naive path: a JSON list, a scipy loop and influxdb-client's Point, in process.
+
+    The ingest as shipped computes the whole catalogue. It is run once more with the core set alone, which is
+    what the naive path computes, and once more of each with a meter around its parts.
+    """
+    from .ingest import FULL, QUICK, bench_ingest
+
+    plan = QUICK if quick else FULL
+    report = bench_ingest(plan, quick=quick, tell=lambda what: _tell(what, quiet=quiet or json_output))
+    if json_output:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from .ingest_tables import show
+
+    console = Console()
+    show(report, console if console.is_terminal else Console(width=WIDTH))

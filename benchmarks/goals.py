@@ -32,7 +32,7 @@ AIMS: Final = (
 NOT_COMPILED: Final = 'numba is not installed: pip install "palier[fast]"'
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """A figure and its reference. A `ratio` of None is no number that could meet any goal."""
 
     figure: float | None
@@ -43,7 +43,7 @@ class _Found(NamedTuple):
 
 def goals(report: Report) -> tuple[Goal, ...]:
     """Every goal: met, or not, or not measured and why."""
-    found: dict[str, _Found | str] = {
+    found: dict[str, Found | str] = {
         "core": _beside_fft(report, "core_4096_float32_numpy"),
         "core_compiled": _beside_fft(report, "core_4096_float32_compiled"),
         "loop": _faster(report, "scipy_loop"),
@@ -57,10 +57,11 @@ def goals(report: Report) -> tuple[Goal, ...]:
         "constant_catalogue": _constant(report, "catalogue"),
         "two_threads": _threads(report),
     }
-    return tuple(_judge(aim, found[aim.key]) for aim in AIMS)
+    return tuple(judge(aim, found[aim.key]) for aim in AIMS)
 
 
-def _judge(aim: Aim, found: _Found | str) -> Goal:
+def judge(aim: Aim, found: Found | str) -> Goal:
+    """Whether what was found reaches its aim; a text says why nothing was measured."""
     if isinstance(found, str):
         return Goal(aim, None, None, None, None, found)
     if found.ratio is None:
@@ -70,47 +71,47 @@ def _judge(aim: Aim, found: _Found | str) -> Goal:
     return Goal(aim, found.figure, found.reference, found.ratio, met, found.note)
 
 
-def _beside_fft(report: Report, key: str) -> _Found | str:
+def _beside_fft(report: Report, key: str) -> Found | str:
     row = report.timing(key)
     if row is None:
         return NOT_COMPILED
     note = f"shaft at {row.speed_hz:g} Hz" if row.speed_hz else ""
-    return _Found(row.us_per_window, report.bare_fft[row.n_samples], row.times_b, note)
+    return Found(row.us_per_window, report.bare_fft[row.n_samples], row.times_b, note)
 
 
-def _faster(report: Report, peer: str) -> _Found | str:
+def _faster(report: Report, peer: str) -> Found | str:
     """How many times as fast the core set is."""
     core, other = report.timing("core_4096_float32_numpy"), report.timing(peer)
     if core is None or other is None:
         return f"{peer} is not installed"
-    return _Found(core.us_per_window, other.us_per_window, other.times_b / core.times_b)
+    return Found(core.us_per_window, other.us_per_window, other.times_b / core.times_b)
 
 
-def _accuracy(report: Report, *, compiled: bool) -> _Found | str:
+def _accuracy(report: Report, *, compiled: bool) -> Found | str:
     worst = report.accuracy.worst(compiled=compiled)
     if worst is None:
         return report.accuracy.why or NOT_COMPILED
     note = f"{worst.feature}, {worst.kind}, {worst.n_samples:,} samples"
-    return _Found(worst.got, worst.expected, worst.error, note)
+    return Found(worst.got, worst.expected, worst.error, note)
 
 
-def _memory(report: Report) -> _Found:
+def _memory(report: Report) -> Found:
     most = max(max(used.allocated, used.resident or 0) for used in report.memory) / MEGABYTE
     own = max(used.windows for used in report.memory) * SHORT * 4 / MEGABYTE
-    return _Found(most, None, most, f"the windows themselves are {own:.0f} MB of float32")
+    return Found(most, None, most, f"the windows themselves are {own:.0f} MB of float32")
 
 
-def _constant(report: Report, features: str) -> _Found:
+def _constant(report: Report, features: str) -> Found:
     sizes = [size for size in report.sizes if size.features == features]
     dearest, cheapest = (pick(sizes, key=lambda size: size.times_b) for pick in (max, min))
     ratio = dearest.times_b / cheapest.times_b
     note = f"batches of {dearest.windows:,} and of {cheapest.windows:,} windows"
-    return _Found(dearest.us_per_window, cheapest.us_per_window, ratio, note)
+    return Found(dearest.us_per_window, cheapest.us_per_window, ratio, note)
 
 
-def _threads(report: Report) -> _Found | str:
+def _threads(report: Report) -> Found | str:
     one = report.timing("core_4096_float32_numpy")
     if report.machine.cores < 2 or one is None:
         return "this process has one core"
     speed_up = report.speed_up[one.key]
-    return _Found(one.us_per_window / speed_up, one.us_per_window, speed_up)
+    return Found(one.us_per_window / speed_up, one.us_per_window, speed_up)

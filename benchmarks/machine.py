@@ -13,7 +13,7 @@ from typing import Final
 BUSY: Final = 0.3
 """Runnable programs (one minute's mean) from which on others take time, cache and memory from us."""
 
-PACKAGES: Final = ("palier", "numpy", "scipy", "numba", "tsfel", "tsfresh")
+PACKAGES: Final = ("palier", "numpy", "scipy", "numba", "tsfel", "tsfresh", "orjson", "influxdb-client")
 
 BLAS_VARIABLES: Final = (
     "OPENBLAS_NUM_THREADS",
@@ -70,6 +70,12 @@ def look() -> Machine:
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         blas_threads=os.environ.get(BLAS_VARIABLES[0], "unknown"),
     )
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used. Linux; 0.0 elsewhere."""
+    fields = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def _cpu() -> str:

@@ -128,7 +128,7 @@ class Report:
             "machine": {**vars(self.machine), "busy": self.machine.busy},
             "quick": self.quick,
             "rounds": self.rounds,
-            "goals": [_flat(goal) for goal in self.goals],
+            "goals": [flat(goal) for goal in self.goals],
             "bare_fft": [{"n_samples": n, "us_per_window": us} for n, us in self.bare_fft.items()],
             "timings": [row._asdict() for row in self.timings],
             "stages": [
@@ -152,6 +152,7 @@ class Report:
         return max(rows, key=lambda row: row.times_b, default=None)
 
 
-def _flat(goal: Goal) -> dict[str, Any]:
+def flat(goal: Goal) -> dict[str, Any]:
+    """A goal and its aim as one dict."""
     found = goal._asdict()
     return {**found.pop("aim")._asdict(), **found}

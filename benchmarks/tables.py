@@ -35,27 +35,29 @@ def _parts(report: Report) -> Iterable[RenderableType]:
         yield f"The machine was busy (load above {BUSY:g}): read the ratios, not the times, and run it again."
     if report.quick:
         yield "--quick: few windows and few rounds; its ratios show that it works, not how fast it is."
-    yield _title("What must be reached")
-    yield _goals(report.goals)
+    yield title("What must be reached")
+    yield goals_table(report.goals)
     yield from (f"  {goal.aim.what}: {goal.note}" for goal in report.goals if goal.note)
-    yield _title("Time of a window: µs, and how many times that of B, the bare FFT of the same windows")
+    yield title("Time of a window: µs, and how many times that of B, the bare FFT of the same windows")
     yield _times(report)
     yield from _not_given(report.timings)
-    yield _title("The whole catalogue by stage, x B")
+    yield title("The whole catalogue by stage, x B")
     yield _stages(report.stages)
-    yield _title("Threads, memory, sizes")
+    yield title("Threads, memory, sizes")
     yield from _batches(report)
-    yield _title(f"Accuracy: the {WORST} features farthest from the float64 oracle")
+    yield title(f"Accuracy: the {WORST} features farthest from the float64 oracle")
     yield from _accuracy(report.accuracy)
     if report.missing:
         yield f"\nNot compared with {' and '.join(report.missing)}: {HOW_TO_INSTALL}"
 
 
-def _title(text: str) -> Text:
+def title(text: str) -> Text:
+    """What stands over a part."""
     return Text(f"\n{text}", style="bold")
 
 
-def _table(*others: str) -> Table:
+def new_table(*others: str) -> Table:
+    """A table whose first column says what, beside `others`, which are numbers."""
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for other in others:
@@ -63,16 +65,17 @@ def _table(*others: str) -> Table:
     return table
 
 
-def _goals(goals: Iterable[Goal]) -> Table:
-    table = _table("measured", "beside", "", "ratio", "goal", "")
+def goals_table(goals: Iterable[Goal]) -> Table:
+    """What must be reached, each with its figure, its reference and whether it was."""
+    table = new_table("measured", "beside", "", "ratio", "goal", "")
     for goal in goals:
         aim = goal.aim
         table.add_row(
             aim.what,
-            _figure(goal.figure, aim.unit),
-            _figure(goal.reference, aim.unit),
+            figure(goal.figure, aim.unit),
+            figure(goal.reference, aim.unit),
             aim.beside,
-            _number(goal.ratio),
+            number(goal.ratio),
             f"{aim.sense} {aim.goal:g}",
             _MET[goal.met],
             style="bold" if goal.met is False else None,
@@ -81,9 +84,9 @@ def _goals(goals: Iterable[Goal]) -> Table:
 
 
 def _times(report: Report) -> Table:
-    table = _table("samples", "shaft", "input", "µs", "x B", "quartiles")
+    table = new_table("samples", "shaft", "input", "µs", "x B", "quartiles")
     for n_samples, us in report.bare_fft.items():
-        table.add_row("B", f"{n_samples:,}", "", "float32", _number(us), "1", "")
+        table.add_row("B", f"{n_samples:,}", "", "float32", number(us), "1", "")
     for row in report.timings:
         passes = {True: ", compiled", False: ", numpy", None: ""}[row.compiled]
         table.add_row(
@@ -91,9 +94,9 @@ def _times(report: Report) -> Table:
             f"{row.n_samples:,}",
             "" if row.speed_hz is None else f"{row.speed_hz:g} Hz",
             row.input,
-            _number(row.us_per_window),
-            _number(row.times_b),
-            f"{_number(row.low)} - {_number(row.high)}",
+            number(row.us_per_window),
+            number(row.times_b),
+            f"{number(row.low)} - {number(row.high)}",
         )
     return table
 
@@ -113,14 +116,14 @@ def _stages(all_stages: Sequence[Stages]) -> Table:
     heads = [
         f"{s.n_samples:,}\n{s.speed_hz:g} Hz\n{'compiled' if s.compiled else 'numpy'}" for s in all_stages
     ]
-    table = _table("features", *heads)
+    table = new_table("features", *heads)
     by_name = [{cost.stage: cost for cost in stages.costs} for stages in all_stages]
     names = dict.fromkeys(name for costs in by_name for name in costs)
     for name in names:
         given = next(costs[name].features for costs in by_name if name in costs)
-        shown = [_number(costs[name].times) if name in costs else "" for costs in by_name]
+        shown = [number(costs[name].times) if name in costs else "" for costs in by_name]
         table.add_row(name, str(given) if given else "", *shown)
-    sums = [_number(sum(cost.times for cost in stages.costs)) for stages in all_stages]
+    sums = [number(sum(cost.times for cost in stages.costs)) for stages in all_stages]
     table.add_row("together", "", *sums, style="bold")
     return table
 
@@ -137,7 +140,7 @@ def _batches(report: Report) -> Iterable[str]:
         )
     for features in dict.fromkeys(size.features for size in report.sizes):
         each = (
-            f"{size.windows:,}: {_number(size.us_per_window)} µs, {_number(size.times_b)} x B"
+            f"{size.windows:,}: {number(size.us_per_window)} µs, {number(size.times_b)} x B"
             for size in report.sizes
             if size.features == features
         )
@@ -148,7 +151,7 @@ def _accuracy(accuracy: Accuracy) -> Iterable[RenderableType]:
     if not accuracy.deviations:
         yield accuracy.why
         return
-    table = _table("error", "", "in", "samples")
+    table = new_table("error", "", "in", "samples")
     for found in accuracy.deviations[:WORST]:
         error = "NaN" if found.error is None else f"{found.error:.1e}"
         passes = "compiled" if found.compiled else "numpy"
@@ -158,11 +161,12 @@ def _accuracy(accuracy: Accuracy) -> Iterable[RenderableType]:
         yield f"  Not in the oracle: {', '.join(accuracy.not_compared)}"
 
 
-def _figure(value: float | None, unit: str) -> str:
-    return "" if value is None else f"{_number(value)} {unit}".strip()
+def figure(value: float | None, unit: str) -> str:
+    """A number with its unit, nothing for None."""
+    return "" if value is None else f"{number(value)} {unit}".strip()
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     """Three digits, without an exponent where people would not write one."""
     if value is None:
         return ""
