@@ -1,0 +1,123 @@
+"""The one map of states, for Grafana: colour, shape, letter and word of each, as value mappings.
+
+Shapes and order are those of the page (`dashboards.console.appearance`), colours those of its style sheet,
+letters and words those of `palier.locale`: nothing is chosen here a second time. Grafana can't hatch or dot
+an edge, so the shape and the letter carry what the page also shows by those.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from dashboards.console.appearance import STATES_BY_URGENCY, Look, look_of
+from models.types import State
+
+from .sdk import models
+from .words import Words
+
+SHAPES: Final[Mapping[str, str]] = {
+    "circle": "●",
+    "circle-dotted": "◌",
+    "diamond": "◆",
+    "triangle": "▲",
+    "hexagon": "⬣",
+    "square": "■",
+    "square-outline": "□",
+    "ring": "○",
+    "plus": "✚",
+}
+"""The symbols of the page as characters, for every symbol that a `Look` may name."""
+
+TRANSPARENT: Final = "transparent"
+
+ACCENT: Final = "accent"
+"""The custom property of the style sheet for what is neither good nor bad."""
+
+
+@cache
+def colours() -> Mapping[str, str]:
+    """The colours of the page by custom property ("danger", "zone-c", "trace"), of its light theme."""
+    css = resources.files("dashboards.console").joinpath("static/console.css").read_text("utf-8")
+    root = css[css.index(":root") : css.index("}", css.index(":root"))]
+    return dict(re.findall(r"--([a-z0-9-]+):\s*(#[0-9a-f]{6});", root))
+
+
+def colour_of(state: State) -> str:
+    """The colour of a state, as #rrggbb."""
+    return colours()[look_of(state).tone]
+
+
+def face(words: Words, state: State, *, learning: bool = False) -> str:
+    """Shape, letters and name of a state in one line: "▲ A · alerte"."""
+    look = _look(state, learning=learning)
+    letters = look.letters or (state,)
+    letter = " ".join(words.shared(f"letter.{name}") for name in letters)
+    # A stopped machine's letter is its shape.
+    mark = letter if letter == SHAPES[look.symbol] else f"{SHAPES[look.symbol]} {letter}"
+    return f"{mark} · {_name(words, look)}"
+
+
+def state_mappings(words: Words, *, learning: bool = False) -> list[models.ValueMapping]:
+    """Value mappings from the names of states to how they look, the most urgent first.
+
+    `learning`: of a machine that has no baseline yet and is shown as the standards' limits judge it.
+    """
+    results = {
+        str(state): models.ValueMappingResult(
+            text=face(words, state, learning=learning),
+            color=colours()[_look(state, learning=learning).tone],
+            index=i,
+        )
+        for i, state in enumerate(STATES_BY_URGENCY)
+    }
+    # A state that this version does not know is never shown as normal.
+    return [models.ValueMap(options=results), _rest(words)]
+
+
+def text_mappings(texts: Mapping[str, str]) -> list[models.ValueMapping]:
+    """Value mappings from keys to sentences, without colour."""
+    options = {
+        key: models.ValueMappingResult(text=text, index=i)
+        for i, (key, text) in enumerate(sorted(texts.items()))
+    }
+    return [models.ValueMap(options=options)]
+
+
+def number_mappings(faces: Iterable[tuple[int, str, str]], unknown: str) -> list[models.ValueMapping]:
+    """Value mappings of (number, text, colour); what is not there is `unknown`, in grey."""
+    options = {
+        str(number): models.ValueMappingResult(text=text, color=colour, index=i)
+        for i, (number, text, colour) in enumerate(faces)
+    }
+    return [models.ValueMap(options=options), _missing(unknown)]
+
+
+def _look(state: State, *, learning: bool) -> Look:
+    return look_of(state, judged=state, learning=learning)
+
+
+def _name(words: Words, look: Look) -> str:
+    name = words.shared(f"state.{look.word}")
+    if not look.dotted or look.word is State.LEARNING:
+        return name
+    learning = words.shared(f"state.{State.LEARNING}")
+    return learning if State.LEARNING in look.letters and len(look.letters) == 1 else f"{name}, {learning}"
+
+
+def _rest(words: Words) -> models.ValueMapping:
+    result = models.ValueMappingResult(
+        text=face(words, State.UNKNOWN), color=colour_of(State.UNKNOWN), index=len(STATES_BY_URGENCY)
+    )
+    pattern = f"^(?!({'|'.join(STATES_BY_URGENCY)})$).*$"
+    return models.RegexMap(options=models.DashboardRegexMapOptions(pattern=pattern, result=result))
+
+
+def _missing(text: str) -> models.ValueMapping:
+    result = models.ValueMappingResult(text=text, color=colour_of(State.UNKNOWN), index=99)
+    return models.SpecialValueMap(
+        options=models.DashboardSpecialValueMapOptions(match=models.SpecialValueMatch.NULL, result=result)
+    )
