@@ -29,7 +29,7 @@ AIMS: Final = (
     Aim("two_threads", "core set, numpy, two threads", "µs", "one thread", ">=", 1.7),
 )
 
-NOT_COMPILED: Final = 'numba is not installed: pip install "palier[fast]"'
+NOT_COMPILED: Final = "numba is not installed: pip install '.[fast]'"
 
 
 class Found(NamedTuple):

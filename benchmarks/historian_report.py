@@ -12,7 +12,7 @@ from .report import Aim, Goal, flat
 VERSION: Final = 1
 """Of the JSON: it rises when a key changes its meaning or goes."""
 
-NO_CLIENT: Final = 'influxdb-client is not installed: pip install "palier[influx]"'
+NO_CLIENT: Final = "influxdb-client is not installed: pip install '.[influx]'"
 NO_SERVER: Final = "influxd is not on PATH: apt install influxdb"
 
 

@@ -20,7 +20,7 @@ from .subjects import FS_HZ, ORDERS, SCALE, SPINDLE, blocks, counts
 MESSAGES: Final = 8
 """Different messages; what one takes does not depend on how many there are."""
 
-NO_CLIENT: Final = 'influxdb-client is not installed: pip install "palier[influx]"'
+NO_CLIENT: Final = "influxdb-client is not installed: pip install '.[influx]'"
 
 
 def us_per_message(repeats: int) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 from .rounds import Case
 from .subjects import FS_HZ, Blocks
 
-HOW_TO_INSTALL: Final = 'pip install "palier[bench]"'
+HOW_TO_INSTALL: Final = "pip install '.[bench]'"
 
 
 class Peer(NamedTuple):

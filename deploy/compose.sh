@@ -9,10 +9,12 @@ compose() { ${COMPOSE:-docker compose} "$@"; }
 # shellcheck disable=SC2086
 exec_compose() { exec ${COMPOSE:-docker compose} "$@"; }
 
-# What compose takes for a setting: the environment, else .env.
+# What compose takes for a setting: the environment, else .env, where it may stand in quotes.
 setting() {
   eval "value=\${$1-}"
-  if [ -z "$value" ] && [ -e .env ]; then value=$(sed -n "s/^$1=//p" .env | tail -n 1); fi
+  if [ -z "$value" ] && [ -e .env ]; then
+    value=$(sed -n "/^$1=/{s///;s/^[\"']\(.*\)[\"']\$/\1/;p;}" .env | tail -n 1)
+  fi
   printf '%s' "$value"
 }
 

@@ -18,6 +18,8 @@ from .outbox import OutboxError
 from .service import SourceError, build, open_source, run_until
 from .settings import AgentSettings, load_settings, settings_text
 
+log = logging.getLogger("edge_agent")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """0 done, 1 a check or the run failed, 2 wrong configuration (file and line named)."""
@@ -39,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
 def check(settings: AgentSettings) -> int:
     """Open the sources and connect to the broker once; a line each."""
     wrong = False
+    for doubt in settings.doubts:
+        _say("warning", doubt)
     for source in settings.sources:
         try:
             devices = open_source(source, settings.clock.plant_clock()).devices()
@@ -64,6 +68,8 @@ def _run(settings: AgentSettings) -> int:
     except (OutboxError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command's answer
         return 1
+    for doubt in settings.doubts:
+        log.warning("%s", doubt)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

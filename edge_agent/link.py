@@ -41,6 +41,11 @@ BACKOFF_S: Final = (0.25, 10.0)
 """First and longest pause between connections, half to one and a half times as long: a plant's gateways come
 back within seconds of their broker, and not all at once."""
 
+ANSWER_S: Final = 60.0
+"""Frames that wait so long for a word of the host: by then three probes went unanswered too."""
+UNANSWERED: Final = "the host answers nothing: do site and node fit the broker's access list?"
+OPEN: Final = "open: the host is online"
+
 _VERSIONS: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQTTv311: "3.1.1"}
 
 log = logging.getLogger(__name__)
@@ -74,6 +79,7 @@ class LinkThread:
         self.counters = Counters()
         self.beat_s = monotonic_s()  # when the loop last came round: what /healthz looks at
         self.detail = "not connected yet"
+        self._answered_s = monotonic_s()  # the host's last word to us, or when nothing waited for one
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
@@ -112,6 +118,11 @@ class LinkThread:
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread.is_alive()
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether frames have waited for a word of the host for `ANSWER_S`, though it is online."""
+        return self._monotonic_s() - self._answered_s > ANSWER_S
 
     @property
     def state(self) -> Link:
@@ -226,13 +237,25 @@ class LinkThread:
         self.beat_s = self._monotonic_s()
         self._todo.extend(new)
         while self._todo:
-            before = self._link.phase
-            self._link, effects = step(self._link, self._todo.popleft(), self._monotonic_s())
+            before, event = self._link.phase, self._todo.popleft()
+            self._link, effects = step(self._link, event, self._monotonic_s())
+            if isinstance(event, ev.StoredReceived):
+                self._answered_s = self._monotonic_s()
             for effect in effects:
                 self._perform(effect)
             if self._link.phase is not before and self._link.phase is Phase.OPEN:
-                self._note("open: the host is online")
+                self._note(OPEN)
         self._release()
+        self._watch()
+
+    def _watch(self) -> None:
+        """The host's STATE says online, and that can be all we are let to hear: say so after a while."""
+        if self._link.phase is not Phase.OPEN or not self._link.in_flight:
+            self._answered_s = self._monotonic_s()
+        if self.unanswered:
+            self._note(UNANSWERED)
+        elif self.detail == UNANSWERED:
+            self._note(OPEN)
 
     def _perform(self, effect: ev.Effect) -> None:
         match effect:

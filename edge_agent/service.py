@@ -122,7 +122,7 @@ class AgentService:
         sent = self.link.counters.sent
         return Report(
             alive=self.link.alive and self.recorder.alive and beat_age < STUCK_S,
-            ready=link.phase is Phase.OPEN,
+            ready=link.phase is Phase.OPEN and not self.link.unanswered,
             detail=self.link.detail,
             values={
                 "frames_acquired_total": totals.acquired,

@@ -87,6 +87,17 @@ class AgentSettings:
         """The edge's part of a frame's identity, "site/node"."""
         return f"{self.site}/{self.node}"
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What may be meant so and is a mistake in most plants; a sentence each."""
+        account = self.broker.username
+        if account is None or account == self.node:
+            return ()
+        return (
+            f"the account is {account} and the node {self.node}: the broker's access list lets an account "
+            "write only topics of its own name, and all else is dropped without a word; give both one name",
+        )
+
 
 def load_settings(file: Path) -> AgentSettings:
     """Read agent.toml. Raises ConfigError with every mistake and its line. Paths are relative to the file."""

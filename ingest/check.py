@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from palier.historian.base import HistorianError
-from palier.historian.opening import HistorianSettings, open_historian
+from palier.historian.opening import HistorianSettings, open_influx
 from palier.settings import BrokerSettings
 
 ANSWER_S: Final = 5.0
@@ -30,15 +30,18 @@ def data_folder_works(path: Path) -> str | None:
 
 
 def historian_answers(settings: HistorianSettings) -> str | None:
-    """Whether the InfluxDB of these settings answers our account; None too where there is none.
+    """Whether the InfluxDB of these settings lets our account read and write; None too where there is none.
 
+    Nothing is written.
     Raises ConfigError when the file of the account can't be read.
     """
     if settings.url is None:
         return None
     try:
-        with closing(open_historian(settings, Path())) as historian:
+        with closing(open_influx(settings, settings.url)) as historian:
             historian.sites()
+            if not historian.may_write():
+                return "this account can only read; the ingest needs the writer's"
     except HistorianError as error:
         return str(error)
     return None

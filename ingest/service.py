@@ -125,6 +125,7 @@ class Service:
         self._events_rewritten = False
         self._account_at_s = 0.0
         self._turned_s = time.monotonic()
+        self._store_says = ""
         self._commit_seconds = commit_histogram(health.registry)
         health.registry.register(
             IngestCollector(self._pipeline, self._inbox, self._link, self._committer.doubts)
@@ -167,7 +168,9 @@ class Service:
         if self._pipeline.store_up and not len(self._inbox):
             self._upkeep.turn(self._clock.now_ns())
         self._health.set("broker", self._link.status.online, self._link.status.detail)
-        self._health.set("store", self._pipeline.store_up, "" if self._pipeline.store_up else "writes fail")
+        self._health.set(
+            "store", self._pipeline.store_up, "" if self._pipeline.store_up else self._store_says
+        )
         self._turned_s = time.monotonic()
 
     def _perform(self, effects: Iterable[Effect]) -> None:
@@ -189,6 +192,7 @@ class Service:
         except Unavailable as error:
             if self._pipeline.store_up:
                 log.error("store_unavailable", error=str(error))
+            self._store_says = str(error)
             return self._pipeline.step(StoreFailed(), self._now())
         seconds = time.monotonic() - began_s
         self._commit_seconds.observe(seconds)

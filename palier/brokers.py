@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from .extras import how_to_install
 from .frames import MAX_FRAME_BYTES
 
 BrokerKind = Literal["auto", "mosquitto", "iotcore"]
@@ -108,6 +109,6 @@ def write(plan_: BrokerPlan, folder: Path) -> list[str]:
 
 def _remedy(kind: BrokerKind) -> str:
     wanted = {"auto": "no broker is", "mosquitto": "mosquitto is not", "iotcore": "iotcore is not"}[kind]
-    ways = {"mosquitto": "apt install mosquitto", "iotcore": "pip install 'palier[demo]'"}
+    ways = {"mosquitto": "apt install mosquitto", "iotcore": how_to_install("demo")}
     how = " or ".join(ways.values()) if kind == "auto" else ways[kind]
     return f"{wanted} installed: {how}"

@@ -25,6 +25,7 @@ from typing import Annotated, Final
 import typer
 from typer.main import get_command
 
+from palier.extras import extra_of, how_to_install
 from palier.options import FAILED, USAGE, CommandError
 
 GROUP: Final = "palier.commands"
@@ -123,7 +124,7 @@ def _add(app: typer.Typer, entry: EntryPoint) -> None:
     try:
         value = entry.load()
     except Exception as error:  # noqa: BLE001 - somebody else's package must not break our help
-        _add_broken(app, entry, f"{type(error).__name__}: {error}")
+        _add_broken(app, entry, _lacking(error) or f"{type(error).__name__}: {error}")
         return
     if isinstance(value, typer.Typer):
         app.add_typer(value, name=entry.name)
@@ -162,8 +163,17 @@ def _explain(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, ConfigError | RecordingError):
         return str(error), USAGE
+    if lacking := _lacking(error):
+        return lacking, FAILED
     return (
         f"palier failed unexpectedly: {type(error).__name__}: {error}. "
         "Run it again with PALIER_DEBUG=1 to see where, and report that",
         FAILED,
     )
+
+
+def _lacking(error: Exception) -> str | None:
+    """What to install where a module of an extra is missing, None for any other error."""
+    if not isinstance(error, ModuleNotFoundError) or (extra := extra_of(error.name)) is None:
+        return None
+    return f"this needs {error.name}, which is not installed: {how_to_install(extra)}"

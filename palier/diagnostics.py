@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Final
 
 from .brokers import find_mosquitto
+from .extras import EXTRAS, how_to_install, missing
 
 PACKAGES: Final = ("palier", "models", "edge_agent", "ingest", "dashboards", "simulators")
 """The packages of this distribution: a folder of one of these names beside a user can stand before ours."""
 
-EXTRAS: Final = {"web": ("starlette", "uvicorn", "jinja2"), "demo": ("iotcore",), "parquet": ("pyarrow",)}
+_ELSEWHERE: Final = "grafana"
+"""The extra that wants an environment of its own: here it is not missed."""
+
+_INSTALL: Final = "pip install . in Palier's source folder"
 
 FREE_BYTES: Final = 1_000_000_000
 """An hour of a busy plant: below this somebody must act before the disk is full."""
@@ -103,7 +107,7 @@ def check_requirements() -> Iterator[Check]:
     try:
         requirements = metadata.requires("palier") or []
     except metadata.PackageNotFoundError:
-        yield Check("requirements", Verdict.FAILED, "palier is not installed", "pip install palier")
+        yield Check("requirements", Verdict.FAILED, "palier is not installed", _INSTALL)
         return
     names = [requirement for requirement in requirements if "extra ==" not in requirement]
     versions, missing = [], []
@@ -129,11 +133,12 @@ def _distribution(requirement: str) -> str:
 
 def check_extras() -> Iterator[Check]:
     """Optional parts: none of them is a fault to lack."""
-    for extra, modules in EXTRAS.items():
-        missing = [module for module in modules if importlib.util.find_spec(module) is None]
-        if missing:
-            remedy = f"pip install 'palier[{extra}]' if it is wanted here"
-            yield Check(f"extra {extra}", Verdict.INFO, f"not installed: {', '.join(missing)}", remedy)
+    for extra in EXTRAS:
+        if extra == _ELSEWHERE:
+            continue
+        if lacking := missing(extra):
+            remedy = f"{how_to_install(extra)}, if it is wanted here"
+            yield Check(f"extra {extra}", Verdict.INFO, f"not installed: {', '.join(lacking)}", remedy)
         else:
             yield Check(f"extra {extra}", Verdict.OK, "installed")
 
@@ -175,7 +180,7 @@ def check_local_broker() -> Check:
         return Check("broker program", Verdict.OK, path)
     if importlib.util.find_spec("iotcore") is not None:
         return Check("broker program", Verdict.OK, "iotcore from PyPI (no mosquitto on PATH)")
-    remedy = "for palier demo: apt install mosquitto, or pip install 'palier[demo]'"
+    remedy = f"for palier demo: apt install mosquitto, or {how_to_install('demo')}"
     return Check("broker program", Verdict.INFO, "neither mosquitto nor iotcore", remedy)
 
 
@@ -225,7 +230,16 @@ def check_stores(data: Path) -> Iterator[Check]:
         remedy = "an ingest makes its stores when it first starts; check --data"
         yield Check("stores", Verdict.INFO, f"nothing in {data} yet", remedy)
         return
+    if not folder.historian.exists():
+        yield Check(
+            "historian",
+            Verdict.INFO,
+            f"no {folder.historian.name} in {data}: the series are in an InfluxDB, or are gone",
+            "palier ingest --config FILE --check tries the one that [historian] names",
+        )
     for name, path in (("historian", folder.historian), ("records", folder.records)):
+        if name == "historian" and not path.exists():
+            continue
         try:
             store = SqliteHistorian(path, read_only=True) if name == "historian" else RecordsReader(path)
             store.close()

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.npyio import NpzFile
 
+from .extras import how_to_install
+
 Array = npt.NDArray[Any]
 
 SCALE_SUFFIX: Final = "__scale"
@@ -230,7 +232,7 @@ def _read_parquet(path: Path) -> Raw:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise RecordingError(
-            "Parquet needs pyarrow, which is not installed: pip install 'palier[parquet]'"
+            f"Parquet needs pyarrow, which is not installed: {how_to_install('parquet')}"
         ) from error
     try:
         table = pq.read_table(path)

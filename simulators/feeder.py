@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,11 @@ from .run_folder import RunFolderError, locked
 from .source import open_source, read_options
 
 POLL_S: Final = 0.5
-PENDING: Final = "palier_agent_frames_pending "
+PATIENCE_S: Final = 15.0
+"""An agent asks again for what was lost on its way after 10 s without an acknowledgement."""
+NO_LINK_S: Final = 3.0  # a host that is there answers a birth within 2 s
+PENDING: Final = "palier_agent_frames_pending"
+ENDED: Final = "palier_agent_sources_ended"
 
 
 class FeedError(Exception):
@@ -38,8 +43,19 @@ class Feed:
     seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the agent's metrics say: blocks that wait for an acknowledgement, and whether it still samples."""
+
+    pending: int
+    sampling: bool
+
+
 def feed(what: Feed, say: Callable[[str], object]) -> None:
-    """Run the agent until stopped or its time is over. Raises ValueError for options, else FeedError."""
+    """Run the agent until stopped, or until the host has all blocks of its time.
+
+    Raises ValueError for options, else FeedError: also where blocks are left that nobody acknowledged.
+    """
     open_source(what.source, PlantClock())  # a mistake is told here, not in a log
     plant_file = read_options(what.source).plant or sample_plant_path()
     site = load_plant(plant_file).site_id
@@ -50,33 +66,71 @@ def feed(what: Feed, say: Callable[[str], object]) -> None:
                 _run(what, site, folder, family, say)
             finally:
                 family.stop()
-    except Interrupted:
-        say("stopped")
     except (ChildError, RunFolderError) as error:
         raise FeedError(str(error)) from error
 
 
 def _run(what: Feed, site: str, folder: Path, family: Family, say: Callable[[str], object]) -> None:
     source = {"type": "simulated", **what.source}
+    if what.seconds is not None:
+        source["seconds"] = what.seconds
     broker = {"host": what.host, "port": what.port}
     child, health_port = start_agent(folder, site, what.node, broker=broker, sources=[source])
     family.members.append(child)
-    end = None if what.seconds is None else time.monotonic() + what.seconds
     say(f"gateway {site}/{what.node} samples; outbox and log in {folder}; Ctrl-C stops it")
-    linked = False
-    pending: float | None = None
-    while end is None or time.monotonic() < end:
-        family.check()
-        if not linked and is_ready(health_port):
-            linked = True
-            say(f"linked to a host through {what.host}:{what.port}")
-        pending = _pending(health_port) if not linked else None
-        time.sleep(POLL_S)
-    if not linked:
-        raise FeedError(_nothing_delivered(what, folder, pending))
+    watch = _Watch(what, folder, health_port, say)
+    try:
+        while not watch.is_over(time.monotonic()):
+            family.check()
+            time.sleep(POLL_S)
+    except Interrupted:
+        say("stopped")
+        # What was sent a moment ago is on its way: no failure where the host answers.
+        if watch.linked and is_ready(health_port):
+            return
+    watch.judge()
 
 
-def _nothing_delivered(what: Feed, folder: Path, pending: float | None) -> str:
+class _Watch:
+    """What a run has come to so far."""
+
+    def __init__(self, what: Feed, folder: Path, health_port: int, say: Callable[[str], object]) -> None:
+        self.linked = False
+        self._what = what
+        self._outbox = folder / "outbox" / what.node
+        self._health_port = health_port
+        self._say = say
+        self._seen: Seen | None = None
+        self._least = math.inf
+        self._fell_at = math.inf  # when fewer waited than ever since the sampling ended
+
+    def is_over(self, now: float) -> bool:
+        """Whether nothing more is to come: all was sampled, and all acknowledged or nothing for a while."""
+        if not self.linked and is_ready(self._health_port):
+            self.linked = True
+            self._say(f"linked to a host through {self._what.host}:{self._what.port}")
+        before, self._seen = self._seen, _seen(self._health_port) or self._seen
+        if self._seen is None or self._seen.sampling:
+            return False
+        if self._seen.pending < self._least:
+            self._least, self._fell_at = self._seen.pending, now
+        # Twice none: the last block may just be on its way to the outbox.
+        done = self.linked and before == self._seen and not self._seen.pending
+        return done or now - self._fell_at > (PATIENCE_S if self.linked else NO_LINK_S)
+
+    def judge(self) -> None:
+        """Raises FeedError where blocks are left that nobody acknowledged."""
+        pending = self._seen.pending if self._seen is not None else None
+        if not self.linked:
+            raise FeedError(_nothing_delivered(self._what, self._outbox, pending))
+        if pending:
+            raise FeedError(
+                f"{pending} blocks are not acknowledged: the host behind {self._what.host}:{self._what.port} "
+                f"has not answered for them; they wait in {self._outbox} for the next run"
+            )
+
+
+def _nothing_delivered(what: Feed, outbox: Path, pending: int | None) -> str:
     """What a run that never had a link comes to."""
     broker = f"{what.host}:{what.port}"
     try:
@@ -84,12 +138,12 @@ def _nothing_delivered(what: Feed, folder: Path, pending: float | None) -> str:
         why = f"the broker {broker} is there, but no ingest answered behind it"
     except OSError as error:
         why = f"the broker {broker} can't be reached ({error.strerror or error})"
-    kept = "what was sampled waits" if pending is None else f"{pending:.0f} blocks wait"
-    return f"nothing was delivered: {why}; {kept} in {folder / 'outbox' / what.node} for the next run"
+    kept = "what was sampled waits" if pending is None else f"{pending} blocks wait"
+    return f"nothing was delivered: {why}; {kept} in {outbox} for the next run"
 
 
-def _pending(health_port: int) -> float | None:
-    """Frames in the agent's outbox, as its metrics tell; None while it does not answer."""
+def _seen(health_port: int) -> Seen | None:
+    """What the agent's metrics tell; None while it does not answer."""
     connection = http.client.HTTPConnection("127.0.0.1", health_port, timeout=2)
     try:
         connection.request("GET", "/metrics")
@@ -98,4 +152,7 @@ def _pending(health_port: int) -> float | None:
         return None
     finally:
         connection.close()
-    return next((float(line.split()[1]) for line in lines if line.startswith(PENDING)), None)
+    values = {name: value for name, _, value in (line.partition(" ") for line in lines)}
+    if PENDING not in values or ENDED not in values:
+        return None
+    return Seen(int(float(values[PENDING])), sampling=float(values[ENDED]) == 0)

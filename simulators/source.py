@@ -9,6 +9,7 @@ scenario_file = "x.toml"  # faults of your own, in place of scenario
 seed = 1                  # default 0
 interval_s = 5.0          # plant seconds between two blocks of a machine
 block_s = 2.0             # default: what the plant says of each channel
+seconds = 60.0            # plant seconds after which it ends; default: never
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ READINGS_INTERVAL_S = 60.0
 """Slow values travel at most once a minute."""
 
 KEYS = frozenset(
-    {"plant_file", "machine", "machines", "scenario", "scenario_file", "seed", "interval_s", "block_s"}
+    {
+        *("plant_file", "machine", "machines", "scenario", "scenario_file"),
+        *("seed", "interval_s", "block_s", "seconds"),
+    }
 )
 
 DEFAULT_INTERVAL_S = 5.0
@@ -46,7 +50,7 @@ DEFAULT_BLOCK_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The source's table of agent.toml, checked. `block_s` None: as the plant says."""
+    """The source's table of agent.toml, checked. None: `block_s` as the plant says, `seconds` no end."""
 
     plant: Path | None = None
     machines: tuple[str, ...] = ()
@@ -55,6 +59,7 @@ class Options:
     seed: int = 0
     interval_s: float = DEFAULT_INTERVAL_S
     block_s: float | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,8 @@ class SimulatedSource:
         heapq.heapify(due)
         while due:
             at_s, k = heapq.heappop(due)
+            if self.options.seconds is not None and at_s - start_s > self.options.seconds:
+                return
             task = self._tasks[k]
             now_s = self._clock.now_ns() / 1e9
             if stop.wait(max(0.0, self._clock.real_seconds(at_s - now_s))):
@@ -207,6 +214,7 @@ def read_options(options: Mapping[str, object]) -> Options:
         seed=_seed(options),
         interval_s=_number(options, "interval_s", DEFAULT_INTERVAL_S, 0.1, 86400),
         block_s=_number(options, "block_s", 0, 0.01, 600) if "block_s" in options else None,
+        seconds=_number(options, "seconds", 0, 1, 1e9) if "seconds" in options else None,
     )
 
 

@@ -132,7 +132,7 @@ async def temperature_json(request: Request) -> Response:
 
 
 async def spectrum_json(request: Request) -> Response:
-    """GET /api/machines/<id>/spectrum?point=&channel=: the last one, or null.
+    """GET /api/machines/<id>/spectrum?point=&channel=: the last one, in peak amplitudes, or null.
 
     {"kind", "unit", "ts_ms", "speed_rpm", "frequency_hz", "amplitude", "markers": [{"label", "hz"}]}.
     """
@@ -151,7 +151,7 @@ async def spectrum_json(request: Request) -> Response:
     )
     if found is None:
         return JSONResponse(None)
-    unit = "mm/s" if found.kind == "velocity_mm_s" else "m/s²"
+    unit = "mm/s peak" if found.kind == "velocity_mm_s" else "m/s² peak"
     return JSONResponse(
         {
             "kind": found.kind,
@@ -194,7 +194,7 @@ async def values_json(request: Request) -> Response:
 
 async def _ask(request: Request, query: Callable[[Historian], T]) -> T:
     """The answer of the historian. HistorianError goes to the application's handler: 503 with a sentence."""
-    return await console_of(request).queries.run(query)
+    return await console_of(request).ask(query)
 
 
 def _channel(request: Request, view: MachineView) -> ChannelRef:

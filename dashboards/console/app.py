@@ -42,6 +42,9 @@ CONTENT_SECURITY_POLICY: Final = (
 """Everything comes from this server; no script or style stands in a page. uPlot sets styles through the DOM,
 which the policy allows."""
 
+READY_S: Final = 1.0
+"""How long /readyz waits for a reading of now."""
+
 HEADERS: Final = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
@@ -127,7 +130,7 @@ async def _health(request: Request) -> Response:
     """GET /healthz, /readyz, /metrics: what the service knows of itself."""
     console = console_of(request)
     if request.url.path.endswith("/readyz"):
-        await console.live.board()  # whether the historian can be read is a question of now
+        await console.live.look(READY_S)  # then by what is known: who asks must not hang with the historian
     console.metrics.streams.set(console.live.streams)
     answer = cast(Answer, console.health.answer(request.url.path))  # routed here: one of the three
     return Response(answer.body, answer.status, media_type=answer.content_type)

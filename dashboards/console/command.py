@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from palier.extras import how_to_install
 from palier.options import USAGE, CheckOption, CommandError, ConfigOption, PrintConfigOption
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def console(
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise CommandError(
-            f"the page needs the extra `web` ({error.name} is missing): pip install 'palier[web]'", USAGE
+            f"the page needs the extra `web` ({error.name} is missing): {how_to_install('web')}", USAGE
         ) from error
     from palier.settings import configure_logging, load_settings, settings_text
 
@@ -51,23 +52,33 @@ def console(
 
 
 def build(settings: ConsoleSettings) -> Starlette:
-    """The application of these settings. Raises ConfigError for a plant or limits that can't be used."""
-    from palier.historian.base import Unavailable
+    """The application of these settings.
+
+    Raises ConfigError for a plant, limits or an account that can't be used, CommandError where the client of
+    an InfluxDB is not installed.
+    """
+    from palier.historian.base import SchemaError, Unavailable
     from palier.historian.folder import DataFolder
-    from palier.historian.opening import open_historian
+    from palier.historian.opening import need_client, open_historian
     from palier.limits import load_limits
     from palier.plant import load_plant
     from palier.strict_toml import ConfigError
 
     from .app import create_app
+    from .live import READ_S
 
     plant = load_plant(settings.plant)
     file = DataFolder(settings.data).historian
+    if settings.historian.url is not None:
+        try:
+            need_client()
+        except SchemaError as error:
+            raise CommandError(str(error), USAGE) from error
     settings.historian.account()  # its mistakes are the configuration's: found here, not by a page
 
     def opened() -> Historian:
         try:
-            return open_historian(settings.historian, file, read_only=True)
+            return open_historian(settings.historian, file, read_only=True, read_s=READ_S)
         except ConfigError as error:  # the file of the account went away meanwhile
             raise Unavailable(str(error)) from error
 
@@ -89,12 +100,14 @@ def _check(settings: ConsoleSettings) -> None:
     from palier.historian.folder import DataFolder
     from palier.historian.opening import open_historian
 
+    from .live import READ_S
+
     path = DataFolder(settings.data).historian
     if settings.historian.url is None and not path.exists():
         typer.echo(f"{path} does not exist yet: the page will fill when the ingest has started")
         return
     try:
-        with closing(open_historian(settings.historian, path, read_only=True)) as historian:
+        with closing(open_historian(settings.historian, path, read_only=True, read_s=READ_S)) as historian:
             historian.sites()
     except HistorianError as error:
         raise CommandError(str(error)) from error

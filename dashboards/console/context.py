@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import jinja2
 from starlette.exceptions import HTTPException
@@ -14,6 +14,7 @@ from models.detection.zones import LimitSet
 from palier.clock import PlantClock
 from palier.frames import NAME_PATTERN
 from palier.health import Health
+from palier.historian.base import Historian
 from palier.locale import LANGUAGES
 from palier.plant import Plant
 
@@ -23,6 +24,8 @@ from .metrics import Metrics
 from .reader import HistorianReader
 from .series import FEATURES, TREND_BUCKETS, ChannelRef
 from .words import LANG_COOKIE, Words, choose_language
+
+T = TypeVar("T")
 
 RANGES_S: Final = {"15m": 900, "1h": 3600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
 """Lengths of the trends that a page may ask for, in seconds."""
@@ -49,6 +52,18 @@ class Console:
     health: Health
     metrics: Metrics
     lang: str
+
+    async def ask(self, query: Callable[[Historian], T]) -> T:
+        """The answer of the historian. Raises HistorianError, at once where it was just found not to answer:
+        a page asks five times, and must not wait for it each time."""
+        await self.live.board()
+        self.live.refuse_while_away()
+
+        def asked(historian: Historian) -> T:
+            self.live.refuse_while_away()  # it may have been found out while this waited for its turn
+            return query(historian)
+
+        return await self.queries.run(asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Follower:
         self._channel = channel
         self._tiles: dict[str, Tile] = {}
         self._told: dict[str, str] = {}
-        self._data: tuple[MachineData | None, Tile | None] | None = None
+        self._data: tuple[MachineData | None, Tile | None, str | None] | None = None
 
     async def news(self, board: Board) -> list[str]:
         """The events that bring the page up to this board; empty when nothing changed."""
@@ -113,7 +113,7 @@ class Follower:
         return event("overview", data | new)
 
     async def _of_machine(self, board: Board, machine: str) -> str:
-        state = (board.snapshot.machines.get(machine), board.overview.tile(machine))
+        state = (board.snapshot.machines.get(machine), board.overview.tile(machine), board.problem)
         if state == self._data:
             return ""
         self._data = state
@@ -125,6 +125,8 @@ class Follower:
         fragments = machine_html(
             self._console, self._words, view, values, now_ns=board.now_ns, root=self._root
         )
+        if values == "unread":
+            fragments.pop("values", None)  # those that are shown grow old, as the banner says
         newest = view.data.newest_ns
         return event(
             "machine",

@@ -25,6 +25,12 @@ from .snapshot import Snapshot, SnapshotReader
 READ_EVERY_S: Final = 1.0
 """A new block each few seconds is the fastest a plant sends; people do not read faster than once a second."""
 
+READ_S: Final = 3.0
+"""A historian behind a network that says nothing for so long does not answer: people wait for a page."""
+
+TROUBLE_S: Final = 5.0
+"""A historian that did not answer is left alone for so long: what was found holds for all who ask."""
+
 MOST_STREAMS: Final = 64
 """Open pages. A plant with a page on every phone stays far below, a script that opens them in a loop not."""
 
@@ -65,18 +71,34 @@ class Live:
         self._board: Board | None = None
         self._snapshot = Snapshot()
         self._read_at = 0.0
+        self._looking: asyncio.Task[Board] | None = None
         self._closing = asyncio.Event()
         self.streams = 0
 
     async def board(self) -> Board:
-        """The picture, at most READ_EVERY_S old. Never raises for an unreadable historian: see `problem`."""
+        """The picture, at most READ_EVERY_S old, or TROUBLE_S where the historian did not answer.
+
+        Never raises for an unreadable historian: see `problem`.
+        """
         async with self._turn:
-            if self._board is None or self._monotonic() - self._read_at >= READ_EVERY_S:
+            if self._board is None or self._monotonic() - self._read_at >= self._lasts_s(self._board):
                 started = self._monotonic()
                 self._board = await self._read()
                 self._read_at = self._monotonic()
                 self._on_read(self._board, self._read_at - started)
             return self._board
+
+    def refuse_while_away(self) -> None:
+        """Raises Unavailable where the last reading found that the historian does not answer. Any thread."""
+        board = self._board
+        if board is not None and board.problem == "unavailable":
+            raise Unavailable(board.detail)
+
+    async def look(self, seconds: float) -> None:
+        """Have the picture read if it is old, and wait for that so long at most."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self.board())
+        await asyncio.wait((self._looking,), timeout=seconds)
 
     async def boards(self) -> AsyncIterator[Board]:
         """The picture again and again, each READ_EVERY_S, until `close`."""
@@ -104,6 +126,11 @@ class Live:
     def close(self) -> None:
         """End all streams, so that the server can stop."""
         self._closing.set()
+
+    @staticmethod
+    def _lasts_s(board: Board) -> float:
+        """How long a picture serves."""
+        return TROUBLE_S if board.problem == "unavailable" else READ_EVERY_S
 
     async def _read(self) -> Board:
         problem, detail = None, ""

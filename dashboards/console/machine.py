@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from models.detection.zones import LimitSet
 from models.types import MachineSpec, PointSpec, State
@@ -14,6 +15,9 @@ from .live import Board
 from .overview import PointMark, Tile
 from .series import ChannelRef, Values, channels_of, default_channel, judged_feature, values
 from .snapshot import MachineData
+
+Unread = Literal["unread"]
+"""In place of what could not be read: that is another thing than nothing."""
 
 
 class NoSuchMachineError(LookupError):
@@ -83,13 +87,13 @@ def _speed_rpm(data: MachineData, channel: ChannelRef | None) -> float | None:
     return rows[0].speed_rpm if rows else None
 
 
-async def newest_values(console: Console, machine: str, channel: ChannelRef | None) -> Values | None:
-    """The table of values of a channel; None without one, or while the historian can't be read."""
+async def newest_values(console: Console, machine: str, channel: ChannelRef | None) -> Values | Unread | None:
+    """The table of values of a channel; None without one, unread while the historian can't be read."""
     if channel is None:
         return None
     try:
-        return await console.queries.run(
+        return await console.ask(
             lambda historian: values(historian, site=console.plant.site_id, machine=machine, channel=channel)
         )
-    except HistorianError:  # the page's banner says so already
-        return None
+    except HistorianError:  # why is in the page's banner
+        return "unread"

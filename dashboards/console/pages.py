@@ -88,7 +88,7 @@ async def _first_range(console: Console, view: MachineView, now_ns: int) -> str:
     if channel is None:
         return DEFAULT_RANGE
     try:
-        old = await console.queries.run(
+        old = await console.ask(
             lambda historian: has_history(
                 historian,
                 site=console.plant.site_id,

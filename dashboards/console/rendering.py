@@ -15,7 +15,7 @@ from models.types import BEARING_DEFECTS
 from .appearance import look_of
 from .context import Console, console_of
 from .live import Board
-from .machine import MachineView
+from .machine import MachineView, Unread
 from .overview import Tile
 from .series import Values
 from .words import LANG_COOKIE, Words, spark_path
@@ -83,7 +83,13 @@ def banner_html(console: Console, words: Words, board: Board) -> str:
 
 
 def machine_html(
-    console: Console, words: Words, view: MachineView, values: Values | None, *, now_ns: int, root: str
+    console: Console,
+    words: Words,
+    view: MachineView,
+    values: Values | Unread | None,
+    *,
+    now_ns: int,
+    root: str,
 ) -> dict[str, str]:
     """The fragments of a machine page that follow the data, by the id of the element that holds them."""
     given = {"w": words, "view": view, "values": values, "now_ns": now_ns, "root": root}

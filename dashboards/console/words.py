@@ -126,7 +126,15 @@ class Words:
         return self.t(f"since_{form}", span=self.span(age_ns))
 
 
-_UNIT_KEYS: Final = {"mm/s": "velocity", "r/min": "speed", "1": "none", "bit": "bits", "Hz": "hz"}
+_UNIT_KEYS: Final = {
+    "mm/s": "velocity",
+    "mm/s peak": "velocity_peak",
+    "m/s² peak": "acceleration_peak",
+    "r/min": "speed",
+    "1": "none",
+    "bit": "bits",
+    "Hz": "hz",
+}
 
 
 def _judged(tile: Tile) -> bool:

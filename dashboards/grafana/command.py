@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from palier.extras import how_to_install
 from palier.options import FAILED, USAGE, CommandError, JsonOption, QuietOption
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def _grafana(access: GrafanaAccess, influx: InfluxAccess | None) -> Grafana:
         return Grafana(access.url, access.token, ca=access.ca, hidden=(influx.secret,) if influx else ())
     except ImportError as error:
         raise CommandError(
-            f"the push needs the extra `grafana` ({error.name} is missing): pip install 'palier[grafana]'",
+            f"the push needs the extra `grafana` ({error.name} is missing): {how_to_install('grafana')}",
             USAGE,
         ) from error
 
@@ -262,8 +263,7 @@ def _builder(plant: Path | None, console: str | None) -> Callable[[str], Mapping
         from .build import build as make
     except ImportError as error:
         raise CommandError(
-            f"building needs the extra `dashboards` ({error.name} is missing): "
-            "pip install 'palier[dashboards]'",
+            f"this needs the extra `dashboards` ({error.name} is missing): {how_to_install('dashboards')}",
             USAGE,
         ) from error
     # What is not given is left to the builder: its own defaults are those of the committed files.

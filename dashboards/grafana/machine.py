@@ -72,7 +72,7 @@ def _now(board: Board, kit: Kit) -> None:
     tiles = state_tiles(kit, q.SITE, q.MACHINE, since=q.IN_RANGE)
     about = p.About(w("machine.state"), w("machine.state_about"), unit="none", no_value=w("machine.no_state"))
     tile = p.tiles(about, tiles.targets, tiles.overrides)
-    tile.links = [f.page_link(w("link.acknowledge"), kit.to_page("${machine}"))]
+    tile.links = [f.page_link(w("link.page"), kit.to_page("${machine}"))]
     board.add(tile, 6, 5)
     for key, of, name, where, unit in (
         ("velocity", "feature", VELOCITY, CHANNEL, w("unit.velocity")),

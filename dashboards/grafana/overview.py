@@ -103,7 +103,7 @@ def open_now(kit: Kit) -> models.Panel:
             f.Column("previous", w("column.previous"), mappings=state_mappings(w)),
         ],
         sort=(w("column.since"), True),
-        link=("machine", w("link.acknowledge"), kit.to_page("${__value.raw}")),
+        link=("machine", w("link.page"), kit.to_page("${__value.raw}")),
     )
 
 

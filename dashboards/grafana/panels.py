@@ -226,8 +226,8 @@ def chart(
     return _dressed(panel, about, targets, overrides=[axis, *overrides])
 
 
-def waterfall(about: About, targets: Sequence[InfluxQuery], *, row_unit: str, interval: str) -> models.Panel:
-    """A query a band, drawn as colours over time: the later, the further to the right."""
+def waterfall(about: About, targets: Sequence[InfluxQuery], *, interval: str) -> models.Panel:
+    """A query a band, named by its alias, drawn as colours over time: the later, the further to the right."""
     panel = (
         heatmap.Panel()
         .calculate(False)
@@ -242,7 +242,7 @@ def waterfall(about: About, targets: Sequence[InfluxQuery], *, row_unit: str, in
         .cell_gap(0)
         .cell_values(heatmap.CellValues().unit(about.unit))
         .rows_frame(heatmap.RowsHeatmapOptions().layout(common_models.HeatmapCellLayout.LE))
-        .y_axis(heatmap.YAxisConfig().unit(row_unit).axis_placement(common_models.AxisPlacement.LEFT))
+        .y_axis(heatmap.YAxisConfig().axis_placement(common_models.AxisPlacement.LEFT))
         .show_legend()
     )
     dressed = _dressed(panel, about, targets)

@@ -14,6 +14,7 @@ from .board import Board
 from .kit import Kit
 from .looks import colours
 from .sdk import InfluxQuery, models
+from .words import Words
 
 THIRD_OCTAVES_HZ: Final = tuple(round(10 * 10 ** (k / 10), 1) for k in range(21))
 """Edges of the bands of the cascade, 10 to 1000 Hz, where the velocity of the standards lies: narrow where
@@ -34,13 +35,20 @@ def add(board: Board, kit: Kit) -> None:
             board.add(_chart(kit, of, unit, orders=orders), 12, 10)
     where = (q.SITE, q.MACHINE, q.POINT, q.CHANNEL)
     bands = [
-        InfluxQuery(chr(ord("A") + i), q.RAW, q.highest_line("spectrum", where, low, high), alias=f"{high:g}")
+        InfluxQuery(
+            chr(ord("A") + i), q.RAW, q.highest_line("spectrum", where, low, high), alias=_row(w, high)
+        )
         for i, (low, high) in enumerate(pairwise(THIRD_OCTAVES_HZ))
     ]
     about = p.About(
         w("spectra.cascade"), w("spectra.cascade_about"), unit=w("unit.velocity_peak"), decimals=2
     )
-    board.add(p.waterfall(about, bands, row_unit="suffix:Hz", interval=CASCADE_EVERY), 24, 11)
+    board.add(p.waterfall(about, bands, interval=CASCADE_EVERY), 24, 11)
+
+
+def _row(w: Words, hz: float) -> str:
+    """The top of a band as people write it: Grafana has a point in every language."""
+    return w("spectra.row", hz=f"{hz:g}".replace(".", w("spectra.decimal")))
 
 
 def _chart(kit: Kit, of: str, unit: str, *, orders: bool) -> models.Panel:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import urllib.request
@@ -111,6 +112,17 @@ class PlantHost:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    def answers_as(self, name: str) -> bool:
+        """Whether the broker's certificate, as a gateway is shown it, holds this name."""
+        context = ssl.create_default_context(cafile=str(self.secrets / "ca.crt"))
+        address = ("127.0.0.1", int(self.env["PALIER_MQTT_PORT"]))
+        try:
+            with socket.create_connection(address, 5) as plain:
+                context.wrap_socket(plain, server_hostname=name).close()
+        except OSError:
+            return False
+        return True
 
     def end(self) -> None:
         """Take everything down, volumes and all."""

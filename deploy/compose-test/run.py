@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,10 @@ def is_read(host: PlantHost) -> None:
 
 
 def up(host: PlantHost) -> None:
-    """`make up` makes secrets, image, databases, and waits until everything is healthy."""
+    """`make up` stops at a plant that it has just made; then it makes all, and waits until it is healthy."""
+    _holds(
+        host.refused("up.sh") and not host.secrets.exists(), "nothing is made before the plant is described"
+    )
     shutil.copy(ROOT / "palier" / "samples" / "plant.toml", host.folder / "plant.toml")
     host.script("up.sh")
     for service in SERVICES:
@@ -41,6 +45,24 @@ def up_again(host: PlantHost) -> None:
     host.script("up.sh")
     _holds(before == {service: host.inspect(service)["Id"] for service in SERVICES}, "the same containers")
     _holds(all(file.read_bytes() == text for file, text in secrets.items()), "the same secrets")
+
+
+def changes_taken(host: PlantHost) -> None:
+    """Another name of the broker and another plant reach what is running; another site's plant is refused."""
+    plant = host.folder / "plant.toml"
+    text = plant.read_text()
+    site = tomllib.loads(text)["site"]["id"]
+    plant.write_text(text.replace(f'"{site}"', '"elsewhere"', 1))
+    _holds(host.refused("up.sh"), "the plant of another site is refused")
+    plant.write_text(text + "# changed\n")
+    host.env["PALIER_HOSTS"] = "localhost broker.test"
+    before = {service: host.inspect(service)["State"]["StartedAt"] for service in SERVICES}
+    host.script("up.sh")
+    again = {
+        service for service in SERVICES if host.inspect(service)["State"]["StartedAt"] != before[service]
+    }
+    _holds(again == {"ingest", "console"}, f"ingest and page read the plant again, got {again}")
+    until(partial(host.answers_as, "broker.test"), 20, "the broker's new name in its certificate")
 
 
 def contained(host: PlantHost) -> None:
@@ -160,6 +182,7 @@ STEPS: tuple[Callable[[PlantHost], None], ...] = (
     is_read,
     up,
     up_again,
+    changes_taken,
     contained,
     broker_asks,
     gateway_added,

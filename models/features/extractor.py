@@ -66,7 +66,7 @@ class Extractor:
 
     `features` are the names that are wanted, in their order: `CORE`, any others of the catalogue, or None for
     all of it. What nobody wants is not computed. `bands` are the demodulation bands in Hz that are tried for
-    the lines of bearings. `compiled` passes over the samples need numba (`palier[fast]`): None takes them
+    the lines of bearings. `compiled` passes over the samples need numba (the extra `fast`): None takes them
     where it can be imported, False takes numpy's, with the same results within rounding. Raises ValueError
     for a rate, length, name or band that can't be meant.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from palier.options import CommandError, JsonOption, QuietOption
+from palier.options import USAGE, CommandError, JsonOption, QuietOption
 
 if TYPE_CHECKING:
     from palier.historian.influx_server import Account, Server
@@ -26,6 +26,9 @@ historian = typer.Typer(
 
 _Files = tuple[Path | None, Path | None]  # of the writer and of the reader
 _FOR_US_ALONE: Final = 0o600
+
+_FILES_1: Final = "--admin-password-file, --writer-password-file and --reader-password-file"
+_FILES_2: Final = "--admin-token-file, --writer-token-file and --reader-token-file"
 
 
 @historian.callback()
@@ -67,24 +70,30 @@ def setup(
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Make both databases with their retention, a writer and a reader. Run again, it changes nothing.
+    """Make both databases with their retention, a writer and a reader. Run again, it changes nothing but the
+    passwords of accounts whose files hold others by then.
 
     Raw rows are kept 90 days in NAME, hourly ones five years in NAME_hourly. Give the password files for
     InfluxDB 1.x, the token files for 2.x, whose server makes the tokens itself.
     """
     from palier.historian.base import HistorianError
-    from palier.historian.influx_server import Account, Server
+    from palier.historian.influx_server import Account, Server, Unauthorized
+    from palier.historian.opening import need_client
     from palier.settings import secret_text
     from palier.strict_toml import ConfigError
 
     by_token = admin_token_file is not None
+    if ca_file is not None and not ca_file.is_file():
+        raise CommandError(f"--ca-file must be a file, and {ca_file} is none", USAGE)
     try:
+        need_client()
         admin = Account(
             "" if by_token else admin_user,
             secret_text(None, admin_password_file, "password") or "",
             secret_text(None, admin_token_file, "token") or "",
         )
         with closing(Server(url, admin, org=org, ca_file=ca_file)) as server:
+            _refuse_other_generation(server, by_token=by_token)
             if by_token:
                 done = _set_up_2(
                     server, database, org, (writer_token_file, reader_token_file), shorten=shorten
@@ -95,16 +104,43 @@ def setup(
                 )
     except ConfigError:
         raise
+    except Unauthorized as error:
+        who = "check --admin-token-file" if by_token else "check --admin-user and --admin-password-file"
+        raise CommandError(f"{url} refuses the administrator's account ({error.said}): {who}") from error
     except (HistorianError, ValueError) as error:
         raise CommandError(str(error)) from error
-    found = {"url": url, "version": done.version, "databases": done.databases, "accounts": done.accounts}
-    if json_output:
-        typer.echo(json.dumps(found))
-    elif not quiet:
-        typer.echo(
-            f"{url} ({done.version or 'version unknown'}) has {' and '.join(done.databases)}, "
-            f"and the accounts {' and '.join(done.accounts)}"
+    _tell(url, done, json_output=json_output, quiet=quiet)
+    if done.open:
+        raise CommandError(
+            "this server asks nobody for a password: set auth-enabled = true under [http] in influxdb.conf "
+            "and restart it"
         )
+
+
+def _tell(url: str, done: Done, *, json_output: bool, quiet: bool) -> None:
+    """Say what was made. No secret is in it."""
+    if json_output:
+        found = {"url": url, "version": done.version, "databases": done.databases, "accounts": done.accounts}
+        typer.echo(json.dumps(found | {"passwords_changed": done.changed}))
+        return
+    if quiet:
+        return
+    typer.echo(
+        f"{url} ({done.version or 'version unknown'}) has {' and '.join(done.databases)}, "
+        f"and the accounts {' and '.join(done.accounts)}"
+    )
+    for account in done.changed:
+        typer.echo(f"password of {account} changed")
+
+
+def _refuse_other_generation(server: Server, *, by_token: bool) -> None:
+    """1.x knows no tokens, and 2.x no administrator with a password. Raises CommandError."""
+    version = server.abilities().version.removeprefix("v")
+    files = _FILES_2 if by_token else _FILES_1
+    if by_token and version.startswith("1."):
+        raise CommandError(f"this is InfluxDB {version}: give {_FILES_1} in place of {files}", USAGE)
+    if not by_token and version.startswith("2."):
+        raise CommandError(f"this is InfluxDB {version}: give {_FILES_2} in place of {files}", USAGE)
 
 
 def _set_up_1(server: Server, database: str, admin: Account, files: _Files, *, shorten: bool) -> Done:
@@ -113,10 +149,7 @@ def _set_up_1(server: Server, database: str, admin: Account, files: _Files, *, s
 
     writer, reader = files
     if writer is None or reader is None or not admin.password:
-        raise CommandError(
-            "on InfluxDB 1.x give --admin-password-file, --writer-password-file and --reader-password-file; "
-            "on 2.x --admin-token-file, --writer-token-file and --reader-token-file"
-        )
+        raise CommandError(f"on InfluxDB 1.x give {_FILES_1}; on 2.x {_FILES_2}")
     passwords = {
         WRITER: secret_text(None, writer, "password") or "",
         READER: secret_text(None, reader, "password") or "",

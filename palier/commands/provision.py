@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from palier.extras import how_to_install
 from palier.options import FAILED, USAGE, CommandError, JsonOption, QuietOption
 
 if TYPE_CHECKING:
@@ -74,11 +75,12 @@ def provision(
         from palier.provision.certificates import SERVER_DAYS
         from palier.provision.checking import check as look
         from palier.provision.files import ProvisionError
+        from palier.provision.layout import LOOPBACK
         from palier.provision.making import Wanted
         from palier.provision.making import provision as make
     except ModuleNotFoundError as error:
         raise CommandError(
-            f"palier provision needs {error.name}, which is not installed: pip install 'palier[provision]'"
+            f"palier provision needs {error.name}, which is not installed: {how_to_install('provision')}"
         ) from error
     now = datetime.now(UTC)
     site = None if plant is None else load_plant(plant).site_id
@@ -97,6 +99,8 @@ def provision(
         findings = look(folder, now, site=site)
     except ProvisionError as error:
         raise CommandError(str(error), USAGE if error.usage else FAILED) from error
+    if outcome is not None and gateway and not host and outcome.host == LOOPBACK:
+        typer.echo("gateways will look for the broker on themselves: give --host NAME", err=True)
     if json_output:
         typer.echo(json.dumps(_as_json(folder, outcome, findings), ensure_ascii=False))
     else:

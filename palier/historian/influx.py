@@ -181,6 +181,11 @@ class InfluxHistorian:
                 found.update(series.columns["value"])
         return tuple(sorted(found))
 
+    def may_write(self) -> bool:
+        """Whether the account may write into both databases; nothing is written. Raises Unavailable."""
+        databases = dict.fromkeys(self._where(table) for table in MEASUREMENTS.values())
+        return all(self._server.may_write(database) for database in databases)
+
     def expire(self, now_ns: int) -> int:
         """See `Historian.expire`."""
         return 0

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+_SHOWN: Final = 200
+"""Bytes of a stranger's answer that a sentence quotes."""
+
 _COMMA: Final = re.compile(r"(?<!\\),")
 _ESCAPED: Final = re.compile(r"\\(.)")
 
@@ -43,8 +46,13 @@ def said(answer: bytes) -> str | None:
 
 
 def shown(answer: bytes) -> str:
-    """What was answered, short enough for a sentence."""
-    return said(answer) or answer[:200].decode("utf-8", "replace").strip()
+    """What was answered, short enough for a sentence and on one line; a web page is only named."""
+    text = said(answer)
+    if text is None:
+        text = answer[:_SHOWN].decode("utf-8", "replace")
+        if text.lstrip().startswith("<"):
+            return "a web page"
+    return " ".join(text.split())
 
 
 def series_of(answer: bytes, statements: int) -> list[list[Series]]:

@@ -31,11 +31,22 @@ CONNECT_S: Final = 3.0
 READ_S: Final = 30.0
 """A half-open connection is given up after this. The slowest query of a dashboard takes a second."""
 
+_NO_SUCH_PATH: Final = frozenset({404, 405, 501})
+"""What a web server answers that has no such path; an InfluxDB that says one of them says it in JSON."""
+
 POOL: Final = 4
 """Connections kept: the ingest has one writer, the page two readers."""
 
 _DROPPED: Final = re.compile(r"dropped=(\d+)")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Unauthorized(Unavailable):
+    """The server refuses the account, or what it wants to do: `said` is its own word of it."""
+
+    def __init__(self, sentence: str, said: str) -> None:
+        super().__init__(sentence)
+        self.said = said
 
 
 class Refused(HistorianError):
@@ -87,14 +98,24 @@ class Abilities:
 class Server:
     """One server and account. Any thread may call. The constructor only stores; nothing is connected yet.
 
-    `org` is for 2.x. `ca_file` is the authority of the server's certificate, where it is a private one.
+    `org` is for 2.x. `ca_file` is the authority of the server's certificate, where it is a private one. After
+    `read_s` without a byte of an answer a server is taken for one that does not answer.
     """
 
-    def __init__(self, url: str, account: Account, *, org: str = "", ca_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        account: Account,
+        *,
+        org: str = "",
+        ca_file: Path | None = None,
+        read_s: float = READ_S,
+    ) -> None:
         self.url = _checked_url(url)
         self.account = account
         self.ca_file = ca_file
         self._org = org
+        self._read_s = read_s
         self._lock = threading.RLock()
         self._closed = False
         self._pool: urllib3.PoolManager | None = None
@@ -118,6 +139,21 @@ class Server:
             query = urlencode({"db": database, "precision": "ns"})
             status, answer = self._request("POST", f"/write?{query}", body, "text/plain; charset=utf-8")
             self._judge_write(status, answer, database)
+
+    def may_write(self, database: str) -> bool:
+        """Whether the account may write there, found by a write of nothing. Raises Unavailable."""
+        if self.abilities().v2_write:
+            query = urlencode({"org": self._org or "-", "bucket": database, "precision": "ns"})
+            path = f"/api/v2/write?{query}"
+        else:
+            path = f"/write?{urlencode({'db': database})}"
+        status, answer = self._request("POST", path, b"", "text/plain; charset=utf-8")
+        if status in {401, 403}:
+            return False
+        # Rights are looked at before the body: who may write is told that there is none, or nothing at all.
+        if status == 204 or (status in {400, 422} and said(answer) is not None):
+            return True
+        raise self._trouble(status, answer, database)
 
     def query(self, database: str, statements: Sequence[Statement]) -> list[list[Series]]:
         """The series of each statement's answer. Raises Unavailable, SchemaError."""
@@ -145,7 +181,7 @@ class Server:
         try:
             return self._answered(self._form({"q": text, "db": database}), database, 1)[0]
         except Failed as error:
-            raise SchemaError(f"{self.url} refuses a command: {error}") from error
+            raise SchemaError(f"{self.url} refuses a command: {_line(str(error))}") from error
 
     def close(self) -> None:
         """Let go of all connections, for good. Closing twice is allowed."""
@@ -169,13 +205,13 @@ class Server:
 
     def _probe(self) -> Abilities:
         status, _, headers = self._raw("GET", "/ping", b"", "text/plain")
-        if status >= 500:
+        if status >= 500 and status not in _NO_SUCH_PATH:
             raise Unavailable(f"{self.url} answers {status}: it is not ready yet")
         # An empty body writes nothing; where the path is missing the answer is not InfluxDB's JSON.
         path = "/api/v2/write?bucket=palier&precision=ns"
         status, answer = self._request("POST", path, b"", "text/plain")
         if status >= 500 or status == 429:
-            raise self._mend(status, shown(answer), "")
+            raise self._trouble(status, answer, "")
         v2 = not (status == 404 and said(answer) is None)
         return Abilities(headers.get("X-Influxdb-Version", ""), v2, self._takes_parameters())
 
@@ -215,15 +251,15 @@ class Server:
         if status in {400, 422} and (why := said(answer)) is not None:
             dropped = _DROPPED.search(why)
             raise Refused(why, int(dropped.group(1)) if dropped else None)
-        raise self._mend(status, shown(answer), database)
+        raise self._trouble(status, answer, database)
 
     def _answered(self, answered: tuple[int, bytes], database: str, statements: int) -> list[list[Series]]:
         """The series of each statement. Raises Failed, Unavailable, SchemaError."""
         status, answer = answered
         if status == 400 and (why := said(answer)) is not None:
-            raise SchemaError(f"{self.url} refuses a query: {why}")
+            raise SchemaError(f"{self.url} refuses a query: {_line(why)}")
         if status != 200:
-            raise self._mend(status, shown(answer), database)
+            raise self._trouble(status, answer, database)
         try:
             return series_of(answer, statements)
         except Garbled as error:
@@ -232,17 +268,26 @@ class Server:
     def _failed(self, said: str, database: str) -> HistorianError:
         """Of a query that was understood. Most that can happen to it then goes by, or is a setting's."""
         if "unsupported" in said:  # a number is asked of what a stranger wrote as text
-            return SchemaError(f"{self.url} refuses a query: {said}")
+            return SchemaError(f"{self.url} refuses a query: {_line(said)}")
         return self._mend(
-            404 if "not found" in said else 403 if "authorized" in said else 500, said, database
+            404 if "not found" in said else 403 if "authorized" in said else 500, _line(said), database
         )
+
+    def _trouble(self, status: int, answer: bytes, database: str) -> Unavailable:
+        """Of an answer as it came, which may be a stranger's."""
+        if status in _NO_SUCH_PATH and said(answer) is None:
+            return Unavailable(
+                f"{self.url} is no InfluxDB ({status} {shown(answer)}): check host and port of the url"
+            )
+        return self._mend(status, shown(answer), database)
 
     def _mend(self, status: int, said: str, database: str) -> Unavailable:
         """What a person has to do about an answer, while the ingest waits: the rows are not at fault."""
         if status in {401, 403}:
-            return Unavailable(
+            return Unauthorized(
                 f"{self.url} refuses this account for {database!r} ({said}): check the token or password "
-                "file, or make the accounts anew with `palier historian setup`"
+                "file, or make the accounts anew with `palier historian setup`",
+                said,
             )
         if status == 404 and "organization" in said:
             return Unavailable(f"{self.url} has no organisation {self._org!r} ({said}): correct `org`")
@@ -284,7 +329,7 @@ class Server:
             if self._pool is None:
                 self._pool = urllib3.PoolManager(
                     maxsize=POOL,
-                    timeout=urllib3.Timeout(connect=CONNECT_S, read=READ_S),
+                    timeout=urllib3.Timeout(connect=CONNECT_S, read=self._read_s),
                     ca_certs=str(self.ca_file) if self.ca_file else None,
                 )
             return self._pool
@@ -299,7 +344,7 @@ class Server:
                     self.url,
                     self.account.as_token(),
                     org=self._org or "-",
-                    timeout=(CONNECT_S * 1000, READ_S * 1000),
+                    timeout=(CONNECT_S * 1000, self._read_s * 1000),
                     ssl_ca_cert=str(self.ca_file) if self.ca_file else None,
                 )
             return self._client
@@ -328,6 +373,10 @@ def _checked_url(url: str) -> str:
     if parts is None or not good or parts.query or parts.fragment:
         raise HistorianError(f"the historian's url must be http(s)://HOST:PORT, got {url!r}")
     return url.rstrip("/")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _in_header(text: str) -> str:

@@ -8,13 +8,14 @@ tokens, and shows each only once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from .base import HistorianError, Unavailable
 from .influx import HOURLY
-from .influx_server import Account, Server
+from .influx_server import Account, Server, Unauthorized
 from .influxql import Statement, database_name, literal
 from .schema import LONG_RUN_DAYS, RAW_DAYS
 
@@ -40,12 +41,18 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was made; `tokens` are the new ones of 2.x by account, never shown by repr."""
+    """What was made; `tokens` are the new ones of 2.x by account, never shown by repr.
+
+    `changed` are the accounts of 1.x whose password is another one now. `open` says that the server asks
+    nobody for an account.
+    """
 
     version: str
     databases: tuple[str, ...]
     accounts: tuple[str, ...]
     tokens: dict[str, str] = field(default_factory=dict, repr=False)
+    changed: tuple[str, ...] = ()
+    open: bool = False
 
 
 def wanted(database: str) -> tuple[Kept, Kept]:
@@ -74,16 +81,23 @@ def set_up_1(
                 _refuse_to_shorten(server, kept, hours / 24)
             policy = database_name(policy)
             server.command(f"ALTER RETENTION POLICY {policy} ON {name} {lasting} DEFAULT")
-    users = {user for series in server.command("SHOW USERS") for user in series.columns["user"]}
+    users, changed = _users(server, admin), []
     for user, password in passwords.items():
-        if user in users:
-            server.command(f"SET PASSWORD FOR {database_name(user)} = {literal(password)}")
-        else:
+        if user not in users:
             server.command(f"CREATE USER {database_name(user)} WITH PASSWORD {literal(password)}")
+        elif not _lets_in(server, Account(user, password)):
+            changed.append(user)
+            server.command(f"SET PASSWORD FOR {database_name(user)} = {literal(password)}")
         for kept in databases:
             may = "ALL" if user == WRITER else "READ"
             server.command(f"GRANT {may} ON {database_name(kept.name)} TO {database_name(user)}")
-    return Done(server.abilities().version, tuple(kept.name for kept in databases), tuple(passwords))
+    return Done(
+        server.abilities().version,
+        tuple(kept.name for kept in databases),
+        tuple(passwords),
+        changed=tuple(changed),
+        open=_lets_in(server, Account()),
+    )
 
 
 def set_up_2(
@@ -139,6 +153,16 @@ def works(server: Server, database: str) -> bool:
     return True
 
 
+def _lets_in(server: Server, account: Account) -> bool:
+    """Whether a 1.x answers this account. Raises HistorianError where it answers nobody."""
+    with closing(Server(server.url, account, ca_file=server.ca_file)) as asked:
+        try:
+            asked.command("SHOW DATABASES")
+        except Unauthorized:
+            return False
+    return True
+
+
 def _first_admin(server: Server, admin: Account) -> None:
     """A fresh 1.x with accounts switched on answers nothing but the making of its first administrator."""
     try:
@@ -146,8 +170,28 @@ def _first_admin(server: Server, admin: Account) -> None:
     except HistorianError as error:
         if "create admin user" not in str(error):
             raise
-        name, password = database_name(admin.username), literal(admin.password)
-        server.command(f"CREATE USER {name} WITH PASSWORD {password} WITH ALL PRIVILEGES")
+        _make_admin(server, admin)
+
+
+def _make_admin(server: Server, admin: Account) -> None:
+    name, password = database_name(admin.username), literal(admin.password)
+    server.command(f"CREATE USER {name} WITH PASSWORD {password} WITH ALL PRIVILEGES")
+
+
+def _users(server: Server, admin: Account) -> set[str]:
+    """The users of a 1.x, and its first administrator among them.
+
+    A server without accounts switched on has none: with only others there, it would let nobody in any more
+    once they are switched on.
+    """
+    rights = {
+        user: may
+        for series in server.command("SHOW USERS")
+        for user, may in zip(series.columns["user"], series.columns["admin"], strict=True)
+    }
+    if not any(rights.values()) and admin.username not in rights:
+        _make_admin(server, admin)
+    return set(rights)
 
 
 def _refuse_to_shorten(server: Server, kept: Kept, days: float) -> None:

@@ -17,6 +17,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from palier.extras import how_to_install
+
 from .base import SchemaError
 from .checking import Checked, Column, Texts
 from .schema import Field, Measurement
@@ -167,6 +169,6 @@ def _written(numbers: npt.NDArray[np.generic]) -> bytes:
         import orjson
     except ImportError as error:
         raise SchemaError(
-            "InfluxDB needs orjson, which is not installed: pip install 'palier[influx]'"
+            f"InfluxDB needs orjson, which is not installed: {how_to_install('influx')}"
         ) from error
     return orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from palier.extras import how_to_install, missing
 from palier.settings import secret_text
+from palier.strict_toml import ConfigError, Mistake
 
 from .base import Historian, SchemaError
-from .influx_server import Account
+from .influx_server import READ_S, Account
 from .sqlite import SqliteHistorian
+
+if TYPE_CHECKING:
+    from .influx import InfluxHistorian
+
+_URL: Final = re.compile(r"https?://[^/\s?#]+/?")
 
 
 class HistorianSettings(BaseModel):
@@ -22,13 +30,14 @@ class HistorianSettings(BaseModel):
     database = "palier"                   # the bucket's name on 2.x
     username = "palier_writer"            # 1.x: a name and a password
     password_file = "influx_writer_password"
-    token_file = "influx_writer_token"    # 2.x: a token, and the organisation
-    org = "palier"
+    # or, for 2.x, a token and the organisation:
+    # token_file = "influx_writer_token"
+    # org = "palier"
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str | None = Field(default=None, pattern=r"^https?://[^/\s]+/?$")
+    url: str | None = None
     database: str = Field(default="palier", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     org: str = ""
     username: str = ""
@@ -38,6 +47,14 @@ class HistorianSettings(BaseModel):
     token_file: Path | None = None
     ca_file: Path | None = Field(default=None, description="authority of the server's certificate, in PEM")
 
+    @field_validator("url")
+    @classmethod
+    def _a_server(cls, url: str | None) -> str | None:
+        """The url; one that is none may hold a password, so it is not repeated."""
+        if url is not None and not _URL.fullmatch(url):
+            raise ValueError("url in [historian] must be http(s)://HOST:PORT, without a path")
+        return url
+
     @model_validator(mode="after")
     def _one_account(self) -> HistorianSettings:
         for name in ("password", "token"):
@@ -46,12 +63,21 @@ class HistorianSettings(BaseModel):
         given = [name for name in ("username", "password_file", "token_file", "org") if getattr(self, name)]
         if self.url is None and given:
             raise ValueError(f"{', '.join(given)} are for an InfluxDB: give its url too, or leave them out")
+        by_token = self.token is not None or self.token_file is not None
+        by_name = [name for name in ("username", "password", "password_file") if getattr(self, name)]
+        if by_token and by_name:
+            raise ValueError(
+                f"a token is for InfluxDB 2.x, {' and '.join(by_name)} for 1.x: give one or the other"
+            )
         if self.username and not (self.password or self.password_file):
             raise ValueError(f"username {self.username!r} must come with password_file")
         return self
 
     def account(self) -> Account:
-        """The account. Raises ConfigError when a file of it can't be read or is empty."""
+        """The account. Raises ConfigError when a file of it is not there or empty, or `ca_file` not there."""
+        for key in ("password_file", "token_file", "ca_file"):
+            if (file := getattr(self, key)) is not None and not _is_file(file):
+                raise ConfigError(file, (Mistake(None, f"{key} in [historian] must be a file, and is none"),))
         return Account(
             self.username,
             secret_text(self.password, self.password_file, "password") or "",
@@ -59,19 +85,38 @@ class HistorianSettings(BaseModel):
         )
 
 
-def open_historian(settings: HistorianSettings, file: Path, *, read_only: bool = False) -> Historian:
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that is closed to us
+        return False
+
+
+def open_historian(
+    settings: HistorianSettings, file: Path, *, read_only: bool = False, read_s: float = READ_S
+) -> Historian:
     """The historian of these settings; `file` is the SQLite file where they name no server.
 
-    Raises ConfigError, HistorianError.
+    `read_s` is how long one waits for a server that says nothing. Raises ConfigError, HistorianError.
     """
     if settings.url is None:
         return SqliteHistorian(file, read_only=read_only)
-    if missing := [name for name in ("influxdb_client", "orjson", "urllib3") if find_spec(name) is None]:
-        raise SchemaError(
-            f"an InfluxDB needs {', '.join(missing)}, which is not installed: pip install 'palier[influx]'"
-        )
+    return open_influx(settings, settings.url, read_s=read_s)
+
+
+def open_influx(settings: HistorianSettings, url: str, *, read_s: float = READ_S) -> InfluxHistorian:
+    """The InfluxDB at `url` with the account of these settings. Raises ConfigError, HistorianError."""
+    need_client()
     from .influx import InfluxHistorian
     from .influx_server import Server
 
-    server = Server(settings.url, settings.account(), org=settings.org, ca_file=settings.ca_file)
+    server = Server(url, settings.account(), org=settings.org, ca_file=settings.ca_file, read_s=read_s)
     return InfluxHistorian(server, settings.database)
+
+
+def need_client() -> None:
+    """Raises SchemaError where the client of InfluxDB is not installed."""
+    if lacking := missing("influx"):
+        raise SchemaError(
+            f"an InfluxDB needs {', '.join(lacking)}, which is not installed: {how_to_install('influx')}"
+        )

@@ -36,7 +36,8 @@ GATEWAY_FILES: Final = ("ca.crt", "password", "broker.toml")
 BROKER_PORT: Final = 8883
 """The registered port of MQTT over TLS."""
 
-BROKER_NAMES: Final = ("localhost", "127.0.0.1", "broker")
+LOOPBACK: Final = "localhost"
+BROKER_NAMES: Final = (LOOPBACK, "127.0.0.1", "broker")
 """The broker is called so on its own host and in the network of docker-compose.yml."""
 
 INFLUX_ADMIN: Final = "palier_admin"

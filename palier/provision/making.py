@@ -30,7 +30,7 @@ from .layout import (
     gateway_file,
     wrong_gateway,
 )
-from .site import Manifest, derived, expected_files, gateways_of, read_manifest
+from .site import Manifest, derived, expected_files, gateways_host, gateways_of, read_manifest
 
 T = TypeVar("T")
 
@@ -70,10 +70,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did, and what somebody has to do now."""
+    """What a run did, and what somebody has to do now. `host` is where gateways look for the broker."""
 
     manifest: Manifest
     gateways: tuple[str, ...]
+    host: str
     changes: tuple[Change, ...]
     advice: tuple[str, ...]
 
@@ -126,7 +127,7 @@ def provision(path: Path, wanted: Wanted, now: datetime) -> Outcome:
         for name in folder.too_open(expected_files(gateways)):
             folder.close(name)
             run.changes.append(Change(name, Did.CLOSED))
-    return Outcome(manifest, gateways, tuple(run.changes), _advice(run.changes))
+    return Outcome(manifest, gateways, gateways_host(names), tuple(run.changes), _advice(run.changes))
 
 
 def _check(wanted: Wanted) -> tuple[str, ...]:

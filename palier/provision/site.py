@@ -22,6 +22,7 @@ from .layout import (
     GATEWAYS,
     HEALTH,
     HEALTH_OPTIONS,
+    LOOPBACK,
     MANIFEST,
     PASSWORDS,
     SECRET_FILES,
@@ -131,6 +132,11 @@ def secret_of(folder: Folder, name: str) -> str:
         ) from None
 
 
+def gateways_host(names: tuple[str, ...]) -> str:
+    """Where gateways look for the broker: the first name that was given, else on themselves."""
+    return next((name for name in names if name not in BROKER_NAMES), LOOPBACK)
+
+
 def derived(
     folder: Folder, manifest: Manifest, gateways: tuple[str, ...], names: tuple[str, ...]
 ) -> dict[str, bytes]:
@@ -142,7 +148,7 @@ def derived(
     granted = access.grants(manifest.site, manifest.host_id, gateways)
     passwords = {account: secret_of(folder, file) for account, file in accounts(gateways).items()}
     before = (folder.read(PASSWORDS) or b"").decode(errors="replace")
-    host = next((name for name in names if name not in BROKER_NAMES), BROKER_NAMES[0])
+    host = gateways_host(names)
     files = {
         BROKER_AUTHORITY: authority,
         PASSWORDS: password_file(passwords, before).encode(),

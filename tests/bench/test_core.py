@@ -140,7 +140,7 @@ def test_people_see_goals_stages_and_what_to_install(report: Report) -> None:
     text = paper.getvalue()
     assert "core set, 4,096 samples, numpy" in text
     assert "combs" in text
-    assert 'pip install "palier[bench]"' in text
+    assert "pip install '.[bench]'" in text
     assert "NaN in the whole catalogue at 4,096 samples and 24.65 Hz" in text
     assert "NaN in the whole catalogue at 4,096 samples and 165 Hz" in text
     assert max(len(line) for line in text.splitlines() if not line.startswith("  NaN")) <= 200
@@ -150,7 +150,7 @@ def test_a_goal_without_its_package_is_not_measured(report: Report) -> None:
     numpy_only = replace(report, timings=tuple(row for row in report.timings if not row.compiled))
     found = {goal.aim.key: goal for goal in goals(numpy_only)}
     assert found["core_compiled"].met is None
-    assert "palier[fast]" in found["core_compiled"].note
+    assert "'.[fast]'" in found["core_compiled"].note
     assert found["core"].met in {True, False}
 
 

@@ -28,7 +28,7 @@ from palier.historian.line_protocol import encode
 from palier.historian.schema import measurement
 from palier.historian.sqlite import SqliteHistorian
 
-pytest.importorskip("influxdb_client", reason="needs influxdb-client: pip install 'palier[influx]'")
+pytest.importorskip("influxdb_client", reason="needs influxdb-client: pip install '.[influx]'")
 
 TINY = historian.Plan(1, 50_000, 3)
 

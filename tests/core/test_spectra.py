@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.features import Extractor
 from models.features.spectra import power_spectrum, spectrum, velocity_rms
 from models.features.windows import hann
 
@@ -128,3 +129,18 @@ def test_samples_of_any_size_are_read_and_what_leaves_float32_is_infinite(read: 
     assert np.isinf(read(x, FS, scale=1e300)[1]).any()
     x[1, 5], x[1, 7] = np.inf, -np.inf
     assert np.isnan(read(x, FS)[1]).all(axis=1).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("bin_number", [25, 50])
+def test_a_line_of_velocity_is_a_peak_and_the_order_beside_it_an_rms(bin_number: int) -> None:
+    fs, n, peak_mm_s = 4096.0, 16_384, 3.0
+    tone_hz = bin_number * fs / n * 4
+    t = np.arange(n) / fs
+    x = peak_mm_s / 1000 * 2 * math.pi * tone_hz * np.sin(2 * math.pi * tone_hz * t)
+    block = x.astype(np.float32)[None]
+    frequency, amplitude = spectrum(block, fs, kind="velocity")
+    line = amplitude[0, int(np.argmin(np.abs(frequency - tone_hz)))]
+    extractor = Extractor(fs_hz=fs, n_samples=n, features=("order_1x_mm_s",))
+    (order,) = extractor.extract(block, speed_hz=tone_hz)[0]
+    assert line == pytest.approx(peak_mm_s, rel=1e-3)
+    assert line == pytest.approx(math.sqrt(2) * order, rel=1e-3)

@@ -326,7 +326,7 @@ def failing(failures: Iterator[Exception], real: Callable[[object], object]) -> 
 
 
 def test_a_broker_of_mqtt_3_1_1_is_spoken_to_in_3_1_1(tmp_path: Path, start: StartAgent) -> None:
-    pytest.importorskip("iotcore", reason="iotcore is not installed: pip install 'palier[demo]'")
+    pytest.importorskip("iotcore", reason="iotcore is not installed: pip install '.[demo]'")
     port = free_port()
     command = brokers.write(brokers.plan("iotcore", port), tmp_path)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as broker:

@@ -133,7 +133,7 @@ def test_real_bearings_show_the_lines_of_their_own_defect(
     if broker == "mosquitto":
         mosquitto_path()
     else:
-        pytest.importorskip("iotcore", reason="iotcore is not installed: pip install 'palier[demo]'")
+        pytest.importorskip("iotcore", reason="iotcore is not installed: pip install '.[demo]'")
         monkeypatch.setattr("palier.brokers.find_mosquitto", lambda: None)
     recordings, index = data_folder("hitsm", "mfs.npz"), data_folder("hitsm", "index_mfs.csv")
     code = palier(

@@ -201,7 +201,7 @@ def test_without_grafana_client_it_is_said_what_to_install(
     monkeypatch.setitem(sys.modules, "grafana_client.api", None)
     ran = pusher.push()
     assert ran.code == 2
-    assert "palier[grafana]" in ran.err
+    assert "'.[grafana]'" in ran.err
 
 
 def test_an_address_is_missing() -> None:

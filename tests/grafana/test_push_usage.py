@@ -190,4 +190,4 @@ def test_build_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "dashboards.grafana.build", None)
     ran = run("build", "--out", str(tmp_path))
     assert ran.code == 2
-    assert "palier[dashboards]" in ran.err
+    assert "'.[dashboards]'" in ran.err

@@ -162,11 +162,11 @@ def test_several_values_and_all_of_them_can_be_chosen(
 def test_the_cascade_has_a_row_for_each_band(server: Influxd, now_ns: int) -> None:
     board = looked_at("machine.json", server, now_ns)
     panel = next(p for p, _ in targets(board.body) if p["type"] == "heatmap")
-    tops = [float(target["alias"]) for target in panel["targets"]]
+    tops = [float(t["alias"].removesuffix(" Hz").replace(",", ".")) for t in panel["targets"]]
     assert tops == sorted(tops)
     highest = {t["alias"]: board.ask(t["query"], "palier")[0]["values"][-1][1] for t in panel["targets"]}
-    assert highest["15.8"] == plant.DAYS  # 890 r/min is 14.8 Hz
-    assert highest["12.6"] < 1
+    assert highest["15,8 Hz"] == plant.DAYS  # 890 r/min is 14.8 Hz
+    assert highest["12,6 Hz"] < 1
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -163,6 +165,16 @@ class Ingest:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    def detail(self, condition: str) -> str:
+        """What /readyz says of a condition."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=2) as answer:
+                told = answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                told = error.read()
+        return str(json.loads(told)["conditions"][condition]["detail"])
 
     def metric(self, name: str) -> float:
         """A value of /metrics."""

@@ -78,6 +78,7 @@ def test_a_server_killed_in_between_loses_and_doubles_nothing(
         for seq in range(11, 21):
             gateway.send(seq, waveform(START + seq * SECOND))
         eventually(lambda: not with_influx.ready(), 20, "an ingest that says its store is down")
+        assert f"{own_influxd.url} does not answer" in with_influx.detail("store")
         assert not set(range(11, 21)) & set(gateway.acked)
         own_influxd.start()
         gateway.wait_acked(range(1, 21))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from palier import cli
 from palier.cli import build_app, main, split_example
+from palier.extras import EXTRAS
 from palier.options import CommandError
 from palier.recordings import RecordingError
 from palier.strict_toml import ConfigError, Mistake
@@ -209,3 +211,23 @@ def test_completion_knows_the_commands() -> None:
 )
 def test_the_example_of_a_docstring_stands_at_the_end(doc: str, text: str, example: str | None) -> None:
     assert split_example(doc) == (text, example)
+
+
+@pytest.mark.parametrize("module", ["influxdb_client", "influxdb_client.rest", "cryptography"])
+def test_a_missing_extra_is_named_with_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], module: str
+) -> None:
+    def doctor(**_: object) -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("palier.diagnostics.check_all", doctor)
+    assert exit_code("doctor") == 1
+    extra = "influx" if "influx" in module else "provision"
+    told = capsys.readouterr().err
+    assert told.startswith(f"this needs {module}, which is not installed: pip install '.[{extra}]'")
+    assert told.count("\n") == 1
+
+
+def test_every_extra_of_the_project_is_known() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert set(EXTRAS) == set(project["optional-dependencies"]) - {"all", "bench"}

@@ -77,7 +77,8 @@ def test_analyze_prints_an_object_a_record(capsys: pytest.CaptureFixture[str], t
 def test_analyze_without_a_unit_refuses_with_a_remedy(capsys: pytest.CaptureFixture[str], tone: Path) -> None:
     code, out, _ = run(capsys, "analyze", str(tone), "--fs", "12800", "--lang", "en")
     assert code == 0
-    assert "Not judged: the unit of the signal is not known. Remedy: state the unit: --unit g" in out
+    remedy = "Remedy: state the unit: unit in plant.toml, or --unit g"
+    assert f"Not judged: the unit of the signal is not known. {remedy}" in out
     assert "zone" not in out
 
 

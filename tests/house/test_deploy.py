@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
 import shutil
 import subprocess
@@ -149,43 +148,6 @@ def test_the_image_is_two_stages_of_one_pinned_python() -> None:
     assert len(installs) == 3
     assert all("--require-hashes" in one or "--no-index" in one for one in installs)
     assert "--no-build-isolation" in text  # else the build would fetch hatchling unhashed
-
-
-STUB = """#!/bin/sh
-echo "$*" >>calls
-case "$*" in run*provision*) touch deploy/provision/provision.json ;; esac
-"""
-
-
-def test_make_up_makes_what_is_missing_once(tmp_path: Path) -> None:
-    shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("provision", "plant.toml"))
-    (tmp_path / "palier" / "samples").mkdir(parents=True)
-    shutil.copy(ROOT / "palier" / "samples" / "plant.toml", tmp_path / "palier" / "samples")
-    shutil.copy(ROOT / ".env.example", tmp_path)
-    (tmp_path / "stub").write_text(STUB)
-    env = {
-        "PATH": os.environ["PATH"],
-        "COMPOSE": "sh stub",
-        "COMPOSE_PROFILES": "demo",
-        "PALIER_HOSTS": "a b",
-    }
-
-    def up() -> list[str]:
-        (tmp_path / "calls").unlink(missing_ok=True)
-        subprocess.run(["sh", "deploy/up.sh"], cwd=tmp_path, env=env, capture_output=True, check=True)
-        return (tmp_path / "calls").read_text().splitlines()
-
-    start = "up --detach --build --wait"
-    made = "run --rm --no-deps provision --host a --host b --gateway demo"
-    assert up() == ["version", "build --quiet volumes", made, start]
-    assert (tmp_path / "deploy" / "provision").stat().st_mode & 0o777 == 0o700
-    uid = re.search(r"^PALIER_UID=(\d+)$", (tmp_path / ".env").read_text(), re.MULTILINE)
-    assert uid is not None
-    assert int(uid[1]) == (os.geteuid() or 10001)
-    plant = tmp_path / "deploy" / "compose" / "plant.toml"
-    plant.write_text("# mine\n")
-    assert up() == ["version", start]
-    assert plant.read_text() == "# mine\n"
 
 
 def test_only_what_is_named_goes_to_the_engine() -> None:

@@ -80,7 +80,7 @@ def test_temperatures_come_for_each_channel(client: httpx.Client) -> None:
 
 def test_a_spectrum_comes_with_its_markers(client: httpx.Client) -> None:
     answer = client.get("/api/machines/P-101/spectrum?point=1&channel=H").json()
-    assert (answer["kind"], answer["unit"]) == ("velocity_mm_s", "mm/s eff.")
+    assert (answer["kind"], answer["unit"]) == ("velocity_mm_s", "mm/s crête")
     labels = {mark["label"]: mark["hz"] for mark in answer["markers"]}
     assert labels["1×"] == pytest.approx(890 / 60)
     assert "BPFO" in labels

@@ -130,7 +130,7 @@ def test_check_says_what_is_wrong_with_the_url_of_the_historian(tmp_path: Path) 
 def test_an_account_whose_file_is_missing_is_the_configurations_mistake(tmp_path: Path) -> None:
     more = '[historian]\nurl = "http://127.0.0.1:9"\nusername = "u"\npassword_file = "absent"\n'
     settings = load_settings(ConsoleSettings, config(tmp_path, more))
-    with pytest.raises(ConfigError, match="absent: can't be read"):
+    with pytest.raises(ConfigError, match=r"absent: password_file in \[historian\] must be a file"):
         build(settings)
 
 
@@ -142,3 +142,12 @@ def test_an_account_whose_file_went_away_is_waited_for(tmp_path: Path) -> None:
     with page_client(application) as client:
         assert client.get("/readyz").status_code == 503
         assert client.get("/").status_code == 200
+
+
+def test_without_the_client_of_an_influxdb_the_page_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(ConsoleSettings, config(tmp_path, '[historian]\nurl = "http://127.0.0.1:9"\n'))
+    monkeypatch.setattr("palier.extras.find_spec", lambda _: None)
+    with pytest.raises(CommandError, match=r"not installed: pip install '\.\[influx\]'"):
+        build(settings)

@@ -103,8 +103,9 @@ def test_a_name_without_a_text_is_shown_as_it_is() -> None:
 
 def test_units_are_those_of_the_trade() -> None:
     words = Words("fr")
-    assert [words.unit(unit) for unit in ("mm/s", "r/min", "1", "m/s²")] == [
+    assert [words.unit(unit) for unit in ("mm/s", "mm/s peak", "r/min", "1", "m/s²")] == [
         "mm/s eff.",
+        "mm/s crête",
         "tr/min",
         "",
         "m/s²",

@@ -44,6 +44,24 @@ def test_it_tells_what_it_made_and_until_when(tmp_path: Path) -> None:
     assert run(folder, "--quiet").output == ""
 
 
+ON_THEMSELVES = "gateways will look for the broker on themselves: give --host NAME\n"
+
+
+def test_gateways_without_a_host_are_told_of(tmp_path: Path) -> None:
+    result = run(tmp_path / "made", *PLANT, "--gateway", "gw-1")
+    assert result.exit_code == 0
+    assert result.stderr == ON_THEMSELVES
+    assert 'host = "localhost"' in (tmp_path / "made/gateways/gw-1/broker.toml").read_text()
+    named = run(tmp_path / "made", "--host", "broker.example.org")
+    assert named.stderr == ""
+    assert 'host = "broker.example.org"' in (tmp_path / "made/gateways/gw-1/broker.toml").read_text()
+    assert run(tmp_path / "made", "--gateway", "gw-2").stderr == ""
+
+
+def test_a_broker_on_the_gateway_itself_is_told_by_its_name(tmp_path: Path) -> None:
+    assert run(tmp_path / "made", *PLANT, "--gateway", "gw-1", "--host", "localhost").stderr == ""
+
+
 def test_check_lists_every_file_and_fails_when_one_is_missing(tmp_path: Path) -> None:
     folder = tmp_path / "made"
     run(folder, *PLANT)
@@ -74,7 +92,7 @@ def test_check_fails_when_a_certificate_has_expired(tmp_path: Path) -> None:
 
 def test_json_is_one_object_for_programs(tmp_path: Path) -> None:
     folder = tmp_path / "made"
-    made = json.loads(run(folder, *PLANT, "--gateway", "gw-1", "--json").output)
+    made = json.loads(run(folder, *PLANT, "--gateway", "gw-1", "--json").stdout)
     assert (made["ok"], made["site"], made["host_id"], made["gateways"]) == (
         True,
         "khouribga",
@@ -144,4 +162,4 @@ def test_without_its_library_it_says_how_to_get_it(tmp_path: Path) -> None:
     out = subprocess.run(
         [sys.executable, "-P", "-c", code, tmp_path / "made"], capture_output=True, text=True, check=True
     ).stdout
-    assert "needs cryptography, which is not installed: pip install 'palier[provision]'" in out
+    assert "needs cryptography, which is not installed: pip install '.[provision]'" in out

@@ -11,8 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from palier import diagnostics
-from palier.diagnostics import Verdict, check_broker, check_clock, check_disk, check_places, check_stores
+from palier import diagnostics, extras
+from palier.diagnostics import (
+    Verdict,
+    check_broker,
+    check_clock,
+    check_disk,
+    check_extras,
+    check_places,
+    check_stores,
+)
 from palier.historian.folder import DataFolder
 from palier.historian.records import Records
 from palier.historian.sqlite import SqliteHistorian
@@ -103,3 +111,19 @@ def test_stores_are_opened(tmp_path: Path) -> None:
     assert [c.verdict for c in check_stores(tmp_path)] == [Verdict.OK, Verdict.OK]
     folder.records.write_bytes(b"not a database, but long enough to be read as the header of one" * 20)
     assert [c.verdict for c in check_stores(tmp_path)] == [Verdict.OK, Verdict.FAILED]
+
+
+def test_series_in_an_influxdb_are_no_fault(tmp_path: Path) -> None:
+    Records(DataFolder(tmp_path).create().records).close()
+    series, records = check_stores(tmp_path)
+    assert (series.name, series.verdict) == ("historian", Verdict.INFO)
+    assert "palier ingest --config FILE --check" in series.remedy
+    assert records.verdict is Verdict.OK
+
+
+def test_extras_are_listed_with_advice_that_works_in_a_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    found = {check.name: check for check in check_extras()}
+    assert {"extra influx", "extra provision", "extra web"} <= set(found)
+    assert found["extra influx"].verdict is Verdict.INFO
+    assert "pip install '.[influx]'" in found["extra influx"].remedy

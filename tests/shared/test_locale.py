@@ -47,6 +47,18 @@ def test_only_french_has_a_blank_before_a_colon(lang: str) -> None:
     assert bool(spaced) == (lang == "fr"), spaced
 
 
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_remedy_names_plant_toml_before_an_option(lang: str) -> None:
+    # Grafana and the page show it too, to people who give no command.
+    remedies = Catalogue(lang).table("remedy")
+    wrong = {
+        key
+        for key, text in remedies.items()
+        if " --" in text.replace("\u200e", " ") and not -1 < text.find("plant.toml") < text.find("--")
+    }
+    assert not wrong
+
+
 def refusals() -> Iterator[tuple[str, str]]:
     """(reason, remedy) of every Refusal that stands in the sources as such."""
     for room in ROOMS:

@@ -201,7 +201,7 @@ def test_a_speed_of_zero_is_one_that_somebody_stated(rig: Path, tmp_path: Path) 
 
 
 def test_parquet_columns_are_channels(tmp_path: Path) -> None:
-    pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'palier[parquet]'")
+    pa = pytest.importorskip("pyarrow", reason="needs pyarrow: pip install '.[parquet]'")
     from pyarrow import parquet
 
     table = pa.table({"day": ["a", "b", "c"], "x": [1, 2, 3], "y": [0.5, 1.5, 2.5]})
@@ -220,7 +220,7 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
 
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(RecordingError, match=r"palier\[parquet\]"):
+    with pytest.raises(RecordingError, match=r"\.\[parquet\]"):
         only(tmp_path / "x.parquet")
 
 

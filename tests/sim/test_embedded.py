@@ -26,7 +26,7 @@ def require(kind: BrokerKind) -> None:
     if kind == "mosquitto":
         mosquitto_path()
     elif importlib.util.find_spec("iotcore") is None:
-        pytest.skip("iotcore is not installed: pip install 'palier[demo]'")
+        pytest.skip("iotcore is not installed: pip install '.[demo]'")
 
 
 def scored(plant: EmbeddedPlant) -> Callable[[], int]:

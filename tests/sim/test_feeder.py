@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +15,9 @@ from palier.children import free_port
 from palier.embedded import EmbeddedPlant
 from palier.historian.sqlite import SqliteHistorian
 from palier.plant import load_sample_plant, sample_plant_path
+from tests.support.fake_host import FakeHost
 from tests.support.processes import mentioning
-from tests.support.services import mosquitto_path
+from tests.support.services import Mosquitto, mosquitto_path
 
 SIMULATE = (sys.executable, "-P", "-m", "palier", "simulate", "--broker")
 
@@ -35,10 +38,56 @@ def test_machines_are_fed_into_a_running_plant(tmp_path: Path, monkeypatch: pyte
         historian = SqliteHistorian(plant.data.historian, read_only=True)
         scored = historian.read("feature", ["velocity_rms_mm_s"], site=site, machine="B-501")
         historian.close()
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "linked to a host" in done.stdout
     assert len(scored) >= 2
     assert not mentioning(str(tmp_path / "home"))
+
+
+def test_blocks_that_nobody_acknowledges_are_counted_and_no_success(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PALIER_HOME", str(tmp_path))
+    options = ("--machine", "B-501", "--seconds", "6", "--interval", "1", "--block", "0.5")
+    host = FakeHost(mosquitto.port, group=load_sample_plant().site_id)
+    host.acknowledging = False
+    with host:
+        done = subprocess.run(
+            [*SIMULATE, f"127.0.0.1:{mosquitto.port}", *options],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "linked to a host" in done.stdout
+    told = re.search(r"(\d+) blocks are not acknowledged: .* wait in \S+ for the next run", done.stderr)
+    assert told is not None, done.stderr
+    assert int(told[1]) == len(host.stored)
+
+
+@pytest.mark.parametrize("acknowledging", [True, False])
+def test_ctrl_c_is_a_success_where_the_host_answers(
+    acknowledging: bool, mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PALIER_HOME", str(tmp_path))
+    options = ("--machine", "B-501", "--interval", "1", "--block", "0.5")
+    host = FakeHost(mosquitto.port, group=load_sample_plant().site_id)
+    feeding = [*SIMULATE, f"127.0.0.1:{mosquitto.port}", *options]
+    with (
+        host if acknowledging else contextlib.nullcontext(),
+        subprocess.Popen(feeding, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running,
+    ):
+        assert running.stdout is not None
+        for line in running.stdout:
+            if "linked" in line or ("samples" in line and not acknowledging):
+                break
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    assert "stopped" in out
+    assert (running.returncode, "nothing was delivered" in err) == (
+        (0, False) if acknowledging else (1, True)
+    )
 
 
 def test_a_broker_on_another_machine_needs_a_decision() -> None:

@@ -30,6 +30,12 @@ def take(count: int, rate: float = 2000.0, **options: object) -> list[Frame]:
     return list(islice(source.frames(threading.Event()), count))
 
 
+def test_it_ends_when_its_time_is_over() -> None:
+    source = open_source({"interval_s": 20.0, "block_s": 0.1, "seconds": 60}, fast_clock(100))
+    ends = [frame.end_ns for frame in source.frames(threading.Event())]
+    assert 40e9 < max(ends) - min(ends) <= 61e9
+
+
 def test_it_is_a_source() -> None:
     opener: OpenSource = open_source
     source: Source = opener({}, PlantClock())

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from palier.historian import influx_server
 from palier.historian.base import HistorianError, Rejected, SchemaError, Unavailable
 from palier.historian.influx import InfluxHistorian
 from palier.historian.influx_server import Account, Server
@@ -114,7 +113,7 @@ def test_a_server_in_trouble_is_waited_for(fronted: InfluxHistorian, influx_fron
 def test_a_half_open_connection_is_given_up(
     fronted: InfluxHistorian, influx_front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(influx_server, "READ_S", 0.3)
+    monkeypatch.setattr(fronted._server, "_read_s", 0.3)
     influx_front.fault = "silent"
     began_s = time.monotonic()
     with pytest.raises(Unavailable, match="does not answer"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from palier import extras
 from palier.historian import opening
 from palier.historian.base import HistorianError, SchemaError, Unavailable
 from palier.historian.influx import InfluxHistorian
@@ -246,6 +247,31 @@ def test_a_refused_query_says_so(historian: InfluxHistorian, scripted: Scripted)
 def test_without_the_client_it_is_said_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(opening, "find_spec", lambda _: None)
-    with pytest.raises(SchemaError, match=r"pip install 'palier\[influx\]'"):
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    with pytest.raises(SchemaError, match=r"pip install '\.\[influx\]'"):
         opening.open_historian(HistorianSettings(url="http://h:8086"), tmp_path / "none")
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_another_web_server_is_named_in_one_line_without_its_page(
+    historian: InfluxHistorian, scripted: Scripted, status: int
+) -> None:
+    page = b"<!DOCTYPE html>\n<html>\n<body>File not found</body></html>\n"
+    scripted.answer = lambda *_: (status, {"Content-Type": "text/html"}, page)
+    for ask in (lambda: write(historian), historian.sites, historian.may_write):
+        with pytest.raises(Unavailable, match=r"is no InfluxDB.*check host and port") as raised:
+            ask()
+        assert "\n" not in str(raised.value)
+        assert "<" not in str(raised.value)
+
+
+def test_what_a_server_says_in_lines_is_told_in_one(historian: InfluxHistorian, scripted: Scripted) -> None:
+    scripted.answer = on("/query", 503, b"first line\nsecond line\r\n\nthird")
+    with pytest.raises(Unavailable, match="first line second line third"):
+        historian.sites()
+
+
+def test_a_missing_database_is_still_told_as_such(historian: InfluxHistorian, scripted: Scripted) -> None:
+    scripted.answer = on("/api/v2/write", 404, b'{"code":"not found","message":"bucket not found"}')
+    with pytest.raises(Unavailable, match="has no database"):
+        write(historian)

@@ -24,7 +24,7 @@ from palier.historian.schema import MEASUREMENTS, Field, Measurement, measuremen
 from tests.support.influxd import Influxd, running_influxd
 from tests.support.stores import Columns, readings, rows
 
-orjson = pytest.importorskip("orjson", reason="needs orjson: pip install 'palier[influx]'")
+orjson = pytest.importorskip("orjson", reason="needs orjson: pip install '.[influx]'")
 
 HOSTILE_TEXTS = (
     *("", " ", "a\nb", "\n", "\r\n", "\t", "end\\", "\\", "\\\\", '"', '\\"', "\\n", "a\\\nb", "a,b=c d"),
@@ -222,7 +222,7 @@ def digits(number: str) -> int:
 
 def test_without_orjson_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "orjson", None)
-    with pytest.raises(SchemaError, match=re.escape("palier[influx]")):
+    with pytest.raises(SchemaError, match=re.escape(".[influx]")):
         encode(check(readings([1], [1.0])))
 
 

@@ -103,6 +103,6 @@ def passes_for(n_samples: int, length: int, compiled: bool | None) -> Passes:
             return NumpyPasses(n_samples, length)
         raise ValueError(
             f"compiled must be False or None where numba can't be imported ({error}), got True: "
-            "install it with pip install 'palier[fast]'"
+            "install it with pip install '.[fast]' in Palier's source folder"
         ) from error
     return CompiledPasses(length)
