@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from .machine import BUSY
-from .tables import goals_table, new_table, number, title
+from .tables import circumstances, new_table, number, print_parts, reached, title
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -18,19 +17,14 @@ if TYPE_CHECKING:
 
 def show(report: Report, console: Console) -> None:
     """Prints all of it."""
-    for part in _parts(report):
-        console.print(part, soft_wrap=not isinstance(part, Table), markup=False, highlight=False)
+    print_parts(_parts(report), console)
 
 
 def _parts(report: Report) -> Iterable[RenderableType]:
-    yield report.machine.line()
-    if report.machine.busy:
-        yield f"The machine was busy (load above {BUSY:g}): read the ratios, not the times, and run it again."
+    yield from circumstances(report.machine)
     if report.quick:
         yield "--quick: few rows and few rounds; it shows that it works, not how fast it is."
-    yield title("What must be reached")
-    yield goals_table(report.goals)
-    yield from (f"  {goal.aim.what}: {goal.note}" for goal in report.goals if goal.note)
+    yield from reached(report.goals)
     yield title("Rows a second, and how many times as fast as the reference of the same run")
     yield _rates(report.rates)
     if report.steps:

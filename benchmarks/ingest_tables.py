@@ -9,8 +9,7 @@ from rich.table import Table
 
 from .ingest_fleet import CHANNELS, N_SAMPLES
 from .ingest_report import SHIPPED
-from .machine import BUSY
-from .tables import goals_table, new_table, number, title
+from .tables import circumstances, new_table, number, print_parts, reached, title
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -20,14 +19,11 @@ if TYPE_CHECKING:
 
 def show(report: Report, console: Console) -> None:
     """Prints all of it."""
-    for part in _parts(report):
-        console.print(part, soft_wrap=not isinstance(part, Table), markup=False, highlight=False)
+    print_parts(_parts(report), console)
 
 
 def _parts(report: Report) -> Iterable[RenderableType]:
-    yield report.machine.line()
-    if report.machine.busy:
-        yield f"The machine was busy (load above {BUSY:g}): read the ratios, not the times, and run it again."
+    yield from circumstances(report.machine)
     if report.quick:
         yield "--quick: a small fleet for some seconds; it shows that it works, not how fast it is."
     yield (
@@ -35,9 +31,7 @@ def _parts(report: Report) -> Iterable[RenderableType]:
         "all programs share the cores."
     )
     yield f"The ingest as shipped computes the {SHIPPED}; the core set is what the naive path computes."
-    yield title("What must be reached")
-    yield goals_table(report.goals)
-    yield from (f"  {goal.aim.what}: {goal.note}" for goal in report.goals if goal.note)
+    yield from reached(report.goals)
     if report.runs:
         yield title("Runs: at full credit, and at a third of that; processor time of a frame in µs")
         yield _runs(report.runs)

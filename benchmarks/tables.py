@@ -15,6 +15,7 @@ from .peers import HOW_TO_INSTALL
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from .machine import Machine
     from .report import Accuracy, Goal, Report, Row, Stages
 
 WORST: Final = 8
@@ -23,21 +24,36 @@ WORST: Final = 8
 _MET: Final = {True: "met", False: "NOT MET", None: "-"}
 
 
-def show(report: Report, console: Console) -> None:
-    """Prints all of it."""
-    for part in _parts(report):
+def print_parts(parts: Iterable[RenderableType], console: Console) -> None:
+    """Prints the parts of a report, tables in columns and sentences as they are."""
+    for part in parts:
         console.print(part, soft_wrap=not isinstance(part, Table), markup=False, highlight=False)
 
 
-def _parts(report: Report) -> Iterable[RenderableType]:
-    yield report.machine.line()
-    if report.machine.busy:
+def circumstances(machine: Machine) -> Iterable[str]:
+    """On what was measured, and whether others used it."""
+    yield machine.line()
+    if machine.busy:
         yield f"The machine was busy (load above {BUSY:g}): read the ratios, not the times, and run it again."
+
+
+def reached(goals: Sequence[Goal]) -> Iterable[RenderableType]:
+    """The goals with what was found, and under them why one was not measured."""
+    yield title("What must be reached")
+    yield goals_table(goals)
+    yield from (f"  {goal.aim.what}: {goal.note}" for goal in goals if goal.note)
+
+
+def show(report: Report, console: Console) -> None:
+    """Prints all of it."""
+    print_parts(_parts(report), console)
+
+
+def _parts(report: Report) -> Iterable[RenderableType]:
+    yield from circumstances(report.machine)
     if report.quick:
         yield "--quick: few windows and few rounds; its ratios show that it works, not how fast it is."
-    yield title("What must be reached")
-    yield goals_table(report.goals)
-    yield from (f"  {goal.aim.what}: {goal.note}" for goal in report.goals if goal.note)
+    yield from reached(report.goals)
     yield title("Time of a window: µs, and how many times that of B, the bare FFT of the same windows")
     yield _times(report)
     yield from _not_given(report.timings)

@@ -77,9 +77,9 @@ def _run(what: Feed, site: str, folder: Path, family: Family, say: Callable[[str
     broker = {"host": what.host, "port": what.port}
     child, health_port = start_agent(folder, site, what.node, broker=broker, sources=[source])
     family.members.append(child)
-    say(f"gateway {site}/{what.node} samples; outbox and log in {folder}; Ctrl-C stops it")
     watch = _Watch(what, folder, health_port, say)
     try:
+        say(f"gateway {site}/{what.node} samples; outbox and log in {folder}; Ctrl-C stops it")
         while not watch.is_over(time.monotonic()):
             family.check()
             time.sleep(POLL_S)
