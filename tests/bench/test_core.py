@@ -35,6 +35,9 @@ def refuse(constant: str) -> float:
     raise AssertionError(f"JSON has no {constant}")
 
 
+pytestmark = pytest.mark.xdist_group("bench_core")  # one run serves all tests of this file
+
+
 @pytest.fixture(scope="module")
 def printed() -> dict[str, Any]:
     """What programs get, from the command itself."""

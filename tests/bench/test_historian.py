@@ -33,6 +33,9 @@ pytest.importorskip("influxdb_client", reason="needs influxdb-client: pip instal
 TINY = historian.Plan(1, 50_000, 3)
 
 
+pytestmark = pytest.mark.xdist_group("bench_historian")  # one run serves all tests of this file
+
+
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What programs get, from the command itself, and nothing is left behind."""

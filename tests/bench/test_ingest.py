@@ -51,6 +51,9 @@ def refuse(constant: str) -> float:
     raise AssertionError(f"JSON has no {constant}")
 
 
+pytestmark = pytest.mark.xdist_group("bench_ingest")  # one run serves all tests of this file
+
+
 @pytest.fixture(scope="module")
 def templates() -> Templates:
     return Templates()
