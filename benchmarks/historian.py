@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,7 +14,19 @@ from typing import Final, NamedTuple
 from palier.historian.sqlite import SqliteHistorian
 
 from . import machine
-from .historian_report import NO_CLIENT, NO_SERVER, Load, Query, Rate, Report, Step, goals
+from .historian_report import (
+    NO_CLIENT,
+    NO_DASHBOARDS,
+    NO_SERVER,
+    NO_YEAR,
+    Load,
+    Query,
+    Rate,
+    Report,
+    Step,
+    Year,
+    goals,
+)
 from .historian_rows import MACHINES
 
 Tell = Callable[[str], None]
@@ -30,6 +43,9 @@ class Plan(NamedTuple):
 FULL: Final = Plan(15, 10_000_000, 200)
 QUICK: Final = Plan(2, 200_000, 20)
 
+DASHBOARD_ASKED: Final = 5
+"""How often each query of a dashboard is asked of each period; there are some four hundred."""
+
 
 class _Found(NamedTuple):
     rates: list[Rate]
@@ -38,8 +54,11 @@ class _Found(NamedTuple):
     queries: list[Query]
 
 
-def bench_historian(plan: Plan, *, quick: bool, tell: Tell) -> Report:
-    """Measures all of it; `tell` is called with what is being measured."""
+def bench_historian(plan: Plan, *, quick: bool, year: bool = False, tell: Tell) -> Report:
+    """Measures all of it; `tell` is called with what is being measured.
+
+    With `year` also the machine dashboard over a year; if `quick` over some days, asked once.
+    """
     here = machine.look()
     found = _Found([], [], [], [])
     missing = tuple(_missing())
@@ -53,6 +72,7 @@ def bench_historian(plan: Plan, *, quick: bool, tell: Tell) -> Report:
         _sqlite(plan, Path(folder), found, tell)
         if not missing:
             _influx(plan, Path(folder), found, tell)
+        over_year = _year(Path(folder), missing, tell, quick=quick) if year else NO_YEAR
     report = Report(
         machine=here,
         quick=quick,
@@ -62,6 +82,8 @@ def bench_historian(plan: Plan, *, quick: bool, tell: Tell) -> Report:
         loads=tuple(found.loads),
         queries=tuple(found.queries),
         missing=missing,
+        year=over_year if isinstance(over_year, Year) else None,
+        no_year="" if isinstance(over_year, Year) else over_year,
     )
     return replace(report, goals=goals(report))
 
@@ -74,6 +96,19 @@ def _missing() -> Iterator[str]:
 
     if influxd.found() is None:
         yield NO_SERVER
+
+
+def _year(folder: Path, missing: tuple[str, ...], tell: Tell, *, quick: bool) -> Year | str:
+    """The dashboard over a year, or why not."""
+    if missing:
+        return missing[0]
+    if find_spec("grafana_foundation_sdk") is None:
+        return NO_DASHBOARDS
+    from . import historian_year
+
+    extent = historian_year.SOME if quick else historian_year.YEAR
+    tell("the machine dashboard over a year of 50 machines" + (": some days of it" if quick else ""))
+    return historian_year.year(folder / "influxd-year", extent, 1 if quick else DASHBOARD_ASKED)
 
 
 def _sqlite(plan: Plan, folder: Path, found: _Found, tell: Tell) -> None:
@@ -101,4 +136,5 @@ def _influx(plan: Plan, folder: Path, found: _Found, tell: Tell) -> None:
         tell(f"queries of {plan.rows:,} rows in InfluxDB")
         found.loads.append(historian_queries.load_influx(server, seconds))
         with closing(server.historian(historian_queries.DATABASE)) as historian:
-            found.queries.extend(historian_queries.queries(historian, "InfluxDB", seconds, plan.asked))
+            bare = partial(historian_queries.bare_trend, server)
+            found.queries.extend(historian_queries.queries(historian, "InfluxDB", seconds, plan.asked, bare))

@@ -7,19 +7,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, TypedDict
 
 import numpy as np
 
+from palier.historian import asking
 from palier.historian.base import Historian, Rows
 from palier.historian.checking import check
+from palier.historian.influx import trend_statement
+from palier.historian.influxql import Values
 from palier.historian.line_protocol import encode
 from palier.historian.sqlite import SqliteHistorian
 
 from .historian_report import Load, Query
 from .historian_rows import MACHINES, SECOND_NS, SITE, START_NS, feature_rows, machine
-from .influxd import Influxd
+from .influxd import OURS, Influxd
+from .rounds import Job
 
 FEATURE: Final = "velocity_rms_mm_s"
 SPAN_S: Final = 6 * 3600
@@ -54,6 +59,10 @@ class Series(TypedDict):
     channel: str
 
 
+Bare = Callable[[Series, int, int], Job]
+"""What sends the statement of a trend of a series between two times (ns) barely."""
+
+
 def load_sqlite(file: Path, seconds: int) -> Load:
     """A row a second for each of MACHINES. Made by SQLite: how fast rows come in is measured elsewhere."""
     started = time.perf_counter()
@@ -79,12 +88,13 @@ def load_influx(server: Influxd, seconds: int) -> Load:
                 server.write(DATABASE, b"\n".join(encode(check(rows))))
         _write_wide(historian, seconds)
     server.settle()
-    size = sum(file.stat().st_size for file in server.folder.rglob("*") if file.is_file())
-    return Load("InfluxDB", MACHINES * seconds, time.perf_counter() - started, size)
+    return Load("InfluxDB", MACHINES * seconds, time.perf_counter() - started, server.size())
 
 
-def queries(historian: Historian, store: str, seconds: int, asked: int) -> Iterator[Query]:
-    """The questions, each `asked` times."""
+def queries(
+    historian: Historian, store: str, seconds: int, asked: int, bare: Bare | None = None
+) -> Iterator[Query]:
+    """The questions, each `asked` times; beside the trends, where there is one, the `bare` statement."""
     key, rows = store.lower().removesuffix("db"), MACHINES * seconds
     random = np.random.default_rng(0)
     names = [machine(i) for i in random.integers(0, MACHINES, asked).tolist()]
@@ -93,18 +103,27 @@ def queries(historian: Historian, store: str, seconds: int, asked: int) -> Itera
     ]
     wide: Series = {"site": WIDE_SITE, "machine": machine(0), "point": "palier-1", "channel": "x"}
     what = f"6 h of one feature into {BUCKETS} buckets"
-    yield _trends(historian, Query(f"trend_{key}", what, store, rows, asked, 0, 0, None), narrow, seconds)
-    of_wide = Query(f"trend_wide_{key}", f"{what}, whole feature rows", store, rows, asked, 0, 0, None)
-    yield _trends(historian, of_wide, [wide] * asked, min(seconds, WIDE_SECONDS))
+    narrowly = Query(f"trend_{key}", what, store, rows, asked, 0, 0)
+    yield _trends(historian, narrowly, narrow, seconds, bare)
+    of_wide = Query(f"trend_wide_{key}", f"{what}, whole feature rows", store, rows, asked, 0, 0)
+    yield _trends(historian, of_wide, [wide] * asked, min(seconds, WIDE_SECONDS), bare)
     times = [_ms(lambda: historian.latest("feature", [FEATURE], site=SITE)) for _ in range(asked)]
-    yield _told(
-        Query(f"latest_{key}", f"latest row of {MACHINES} machines", store, rows, asked, 0, 0, None), times
-    )
+    yield _told(Query(f"latest_{key}", f"latest row of {MACHINES} machines", store, rows, asked, 0, 0), times)
 
 
-def _trends(historian: Historian, query: Query, series: list[Series], seconds: int) -> Query:
+def bare_trend(server: Influxd, of: Series, start_ns: int, end_ns: int) -> Job:
+    """The historian's own statement, its values put in before, sent by urllib3; nobody reads the answer."""
+    _, _, asked = asking.trend("feature", FEATURE, start_ns, end_ns, BUCKETS)
+    tags = {"machine": of["machine"], "point": of["point"], "channel": of["channel"]}
+    statement = trend_statement(Values(), "feature", FEATURE, site=of["site"], tags=tags, asked=asked)
+    return partial(server.query, DATABASE, statement.rendered(), OURS)
+
+
+def _trends(
+    historian: Historian, query: Query, series: list[Series], seconds: int, bare: Bare | None
+) -> Query:
     starts = np.random.default_rng(1).integers(0, max(1, seconds - SPAN_S), len(series)).tolist()
-    times, raw = [], []
+    times, raw, alone = [], [], []
     for turn, (of, start) in enumerate(zip(series, starts, strict=True)):
         start_ns = START_NS + start * SECOND_NS
         end_ns = start_ns + SPAN_S * SECOND_NS
@@ -120,9 +139,15 @@ def _trends(historian: Historian, query: Query, series: list[Series], seconds: i
             historian.read("feature", [FEATURE], **of, start_ns=start_ns, end_ns=end_ns)
 
         times.append(_ms(trend))
+        if bare is not None:
+            alone.append(_ms(bare(of, start_ns, end_ns)))
         if turn % RAW_EVERY == 0:
             raw.append(_ms(read))
-    return _told(query, times)._replace(raw_ms=float(np.median(raw)))
+    told = _told(query, times)._replace(raw_ms=float(np.median(raw)))
+    if not alone:
+        return told
+    ratios = np.array(times) / np.array(alone)
+    return told._replace(bare_ms=float(np.median(alone)), times=float(np.median(ratios)))
 
 
 def _told(query: Query, times_ms: list[float]) -> Query:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
@@ -12,7 +12,10 @@ from .tables import circumstances, new_table, number, print_parts, reached, titl
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from .historian_report import Query, Rate, Report, Step
+    from .historian_report import Query, Rate, Report, Step, Year
+
+SLOWEST: Final = 3
+"""Queries of a period that are shown; all are in the JSON."""
 
 
 def show(report: Report, console: Console) -> None:
@@ -35,6 +38,8 @@ def _parts(report: Report) -> Iterable[RenderableType]:
     for load in report.loads:
         took = f"made in {load.seconds:.0f} s, {load.bytes / 1e6:,.0f} MB on the disk"
         yield f"{load.store}: {load.rows:,} rows {took}."
+    if report.year is not None:
+        yield from _year(report.year)
     yield from (f"\nNot measured: {what}" for what in report.missing)
 
 
@@ -67,7 +72,7 @@ def _steps(steps: Iterable[Step]) -> Table:
 
 
 def _queries(queries: Iterable[Query]) -> Table:
-    table = new_table("store", "rows", "p50 ms", "p99 ms", "its rows read, ms")
+    table = new_table("store", "rows", "p50 ms", "p99 ms", "its rows, ms", "bare statement, ms", "times")
     for query in queries:
         table.add_row(
             query.what,
@@ -76,5 +81,23 @@ def _queries(queries: Iterable[Query]) -> Table:
             number(query.p50_ms),
             number(query.p99_ms),
             number(query.raw_ms),
+            number(query.bare_ms),
+            number(query.times),
         )
     return table
+
+
+def _year(year: Year) -> Iterable[RenderableType]:
+    """The slowest queries of each period, and what all of them take together."""
+    yield title(f"The machine dashboard: the {SLOWEST} slowest queries of each period, medians")
+    table = new_table("period", "ms", "rows")
+    for period in dict.fromkeys(query.period for query in year.queries):
+        of_period = [query for query in year.queries if query.period == period]
+        for query in sorted(of_period, key=lambda query: -query.ms)[:SLOWEST]:
+            table.add_row(query.panel, query.period, number(query.ms), f"{query.rows:,}")
+        total = sum(query.ms for query in of_period)
+        table.add_row(f"all {len(of_period)} queries", period, number(total), "")
+    yield table
+    yield f"{year.told}."
+    took = f"{year.load.seconds:.0f} s, {year.load.bytes / 1e6:,.0f} MB on the disk"
+    yield f"{year.load.rows:,} rows written and put in order in {took}."

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from palier.historian.base import Historian
 from palier.historian.checking import check
+from palier.historian.database import prepare_writer
 from palier.historian.line_protocol import encode
 from palier.historian.schema import KEY
-from palier.historian.sqlite import SqliteHistorian
+from palier.historian.sqlite import HISTORIAN, SqliteHistorian
 
 from .historian_lines import as_rows
 from .historian_report import Rate
@@ -40,7 +41,7 @@ def _bare(file: Path, open_files: ExitStack) -> sqlite3.Connection:
     """A file with the historian's tables and settings, closed with the others."""
     SqliteHistorian(file).close()
     connection = open_files.enter_context(closing(sqlite3.connect(file, isolation_level=None)))
-    connection.execute("PRAGMA synchronous=FULL")
+    prepare_writer(connection, HISTORIAN)
     return connection
 
 

@@ -7,12 +7,12 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import urllib3
 
@@ -24,6 +24,10 @@ IDLE_SHARE: Final = 0.1
 """Of one core: below this over a second the server is no longer tidying up what was written."""
 
 SETTLE_S: Final = 60.0
+
+GRAFANA: Final = {"epoch": "ms"}
+OURS: Final = {"epoch": "ns", "chunked": "true"}
+"""What Grafana, and what our historian, says beside a query."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +52,30 @@ class Influxd:
         """The bare POST of lines."""
         self._post(f"/write?db={quote(database)}", body)
 
-    def settle(self) -> None:
-        """Waits until the server rests, SETTLE_S at most."""
+    def query(self, database: str, statement: str, form: Mapping[str, str] = GRAFANA) -> bytes:
+        """The bare answer to a statement; `form` is what else is said."""
+        asked = {"db": database, "q": statement, **form}
+        return self._post("/query", urlencode(asked).encode(), "application/x-www-form-urlencoded")
+
+    def size(self) -> int:
+        """Bytes that it has on the disk."""
+        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+    def settle(self, quiet_s: int = 1) -> None:
+        """Waits until the server has rested for so long, SETTLE_S at most."""
         deadline = time.monotonic() + SETTLE_S
-        used = self._cpu_s()
-        while time.monotonic() < deadline:
+        used, quiet = self._cpu_s(), 0
+        while quiet < quiet_s and time.monotonic() < deadline:
             time.sleep(1)
             before, used = used, self._cpu_s()
-            if used - before < IDLE_SHARE:
-                return
+            quiet = quiet + 1 if used - before < IDLE_SHARE else 0
 
-    def _post(self, path: str, body: bytes) -> None:
-        answer = self.pool.request("POST", self.url + path, body=body, retries=False)
+    def _post(self, path: str, body: bytes, kind: str = "text/plain") -> bytes:
+        headers = {"Content-Type": kind}
+        answer = self.pool.request("POST", self.url + path, body=body, headers=headers, retries=False)
         if answer.status not in {200, 204}:
             raise RuntimeError(f"influxd answers {answer.status} to {path}: {answer.data[:200]!r}")
+        return answer.data
 
     def _cpu_s(self) -> float:
         """Seconds of CPU that it has used; on a system without /proc none, so that nobody waits."""
@@ -78,8 +92,11 @@ def found() -> str | None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Influxd]:
-    """A server for the length of the block. Raises RuntimeError where it does not come up."""
+def running(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Influxd]:
+    """A server for the length of the block, with its settings as variables of the environment.
+
+    Raises RuntimeError where it does not come up.
+    """
     program, port = found(), _free_port()
     if program is None:
         raise RuntimeError("influxd is not on PATH")
@@ -96,6 +113,7 @@ def running(folder: Path) -> Iterator[Influxd]:
         "INFLUXDB_HTTP_BIND_ADDRESS": f"127.0.0.1:{port}",
         "INFLUXDB_HTTP_LOG_ENABLED": "false",
         "INFLUXDB_MONITOR_STORE_ENABLED": "false",
+        **(settings or {}),
     }
     with (folder / "influxd.log").open("ab") as log:
         process = subprocess.Popen([program, "-config", os.devnull], env=environment, stdout=log, stderr=log)

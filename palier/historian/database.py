@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,9 @@ Migrate = Callable[[sqlite3.Connection, int], None]
 BUSY_TIMEOUT_S: Final = 5.0
 """How long a statement waits for a lock: a checkpoint takes milliseconds, a second writer is a mistake."""
 
-WAL_LIMIT_BYTES: Final = 64 * 1024 * 1024
+MEBIBYTE: Final = 1024 * 1024
+
+WAL_LIMIT_BYTES: Final = 64 * MEBIBYTE
 """What the WAL file is cut back to after a checkpoint; it grows beyond only while a reader holds it open."""
 
 INT64_MAX: Final = 2**63 - 1
@@ -50,7 +52,8 @@ RETRY: Final = frozenset(
 class FileKind:
     """What a file is: its name for people, its mark (`application_id`), its schema version, its migration.
 
-    `page_bytes` is what a new file is made with; one that is there keeps its own.
+    `page_bytes` is what a new file is made with; one that is there keeps its own. The writer keeps up to
+    `cache_bytes` of pages, and moves them from the WAL into the file when it holds `checkpoint_bytes`.
     """
 
     title: str
@@ -58,6 +61,8 @@ class FileKind:
     version: int
     migrate: Migrate
     page_bytes: int = 4096
+    cache_bytes: int = 2 * MEBIBYTE
+    checkpoint_bytes: int = 4 * MEBIBYTE
 
 
 class Database:
@@ -93,7 +98,9 @@ class Database:
         with self._lock, self._dressed(), self._begun("BEGIN") as connection:
             yield connection
 
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def query(
+        self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[tuple[Any, ...]]:
         """All rows of one SELECT; their types are those of the columns."""
         with self._lock, self._dressed():
             return self._opened().execute(sql, parameters).fetchall()
@@ -156,8 +163,7 @@ class Database:
         connection = self._opened()
         connection.execute(f"PRAGMA page_size={self._kind.page_bytes}")
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
+        prepare_writer(connection, self._kind)
         with self._begun("BEGIN IMMEDIATE"):
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (mark,) = connection.execute("PRAGMA application_id").fetchone()
@@ -167,6 +173,15 @@ class Database:
             self._kind.migrate(connection, version)
             connection.execute(f"PRAGMA application_id={self._kind.mark}")
             connection.execute(f"PRAGMA user_version={self._kind.version}")
+
+
+def prepare_writer(connection: sqlite3.Connection, kind: FileKind) -> None:
+    """The settings of a connection that writes; they are not kept in the file."""
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA journal_size_limit={WAL_LIMIT_BYTES}")
+    connection.execute(f"PRAGMA cache_size={-kind.cache_bytes // 1024}")  # less than 0: in KiB
+    connection.execute(f"PRAGMA wal_autocheckpoint={kind.checkpoint_bytes // page_bytes}")
 
 
 def dress(error: sqlite3.Error, title: str, path: Path) -> HistorianError:

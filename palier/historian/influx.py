@@ -14,7 +14,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .base import Rows, SchemaError, Table, WriteReport
+from . import asking
+from .asking import Buckets
+from .base import Rows, Table, WriteReport
 from .checking import check
 from .influx_answers import Series, tags_of
 from .influx_server import Server
@@ -31,12 +33,17 @@ from .influxql import (
     select,
     where,
 )
-from .schema import MEASUREMENTS, Field, Measurement, measurement
+from .schema import MEASUREMENTS, Field, Measurement
 from .shifting import FIELD as SHIFT
 from .shifting import SPAN_NS
 
 MOST_QUIET: Final = 200
 """Series that are asked for one by one: each takes milliseconds."""
+
+LOOKED_AT: Final = 5
+"""Series that are looked at before all of a site are asked for their newest row."""
+
+_BY: Final = ", ".join(identifier(tag) for tag in TAGS)
 
 _NUMBERS: Final = {float, int, type(None)}
 
@@ -47,6 +54,23 @@ HOURLY: Final = "_hourly"
 def database_of(table: Measurement, database: str) -> str:
     """The database that a measurement's rows live in."""
     return database + HOURLY if table.long_run else database
+
+
+def trend_statement(
+    values: Values, measurement: str, field: str, *, site: str, tags: Mapping[str, str], asked: Buckets
+) -> Statement:
+    """Mean, least and greatest of each bucket of a run of them that is not empty.
+
+    The server passes through the rows once for each of the three, which is where the time goes. Nothing else
+    that was measured is quicker: subqueries, other forms of answers, the rows themselves, parallel requests.
+    """
+    name = identifier(field)
+    offset_ns = asked.first_ns % asked.width_ns
+    return values.statement(
+        f"SELECT mean({name}), min({name}), max({name}) FROM {identifier(measurement)}",  # noqa: S608
+        *where(site, tags, asked.first_ns, asked.last_ns),
+        "" if asked.single else f" GROUP BY time({asked.width_ns}ns, {offset_ns}ns) fill(none)",
+    )
 
 
 class InfluxHistorian:
@@ -81,10 +105,10 @@ class InfluxHistorian:
         newest: int | None = None,
     ) -> Table:
         """See `Historian.read`. Numbers come as float64 (NaN = not known), texts as tuples."""
-        if newest is not None and newest < 1:
-            raise ValueError(f"newest must be at least 1, got {newest}")
-        table, wanted = _asked(measurement, fields)
-        first, last = _bounds(start_ns, end_ns)
+        if newest is not None:
+            asking.at_least_one("newest", newest)
+        table, wanted = asking.fields(measurement, fields)
+        first, last = asking.bounds(start_ns, end_ns)
         if first > last:
             return _table(table, _gather(table, []), np.arange(0), wanted)
         tags = dict(zip(TAGS, (machine, point, channel), strict=True))
@@ -107,7 +131,7 @@ class InfluxHistorian:
 
     def latest(self, measurement: str, fields: Sequence[str], *, site: str) -> Table:
         """See `Historian.latest`. Where the key has more (spectrum lines), all rows of the newest time."""
-        table, wanted = _asked(measurement, fields)
+        table, wanted = asking.fields(measurement, fields)
         newest = self._newest(table, [name for name in self._names(table, wanted) if name not in TAGS], site)
         n = len(newest.ts_ns)
         if not table.key_extra or not n:
@@ -145,25 +169,19 @@ class InfluxHistorian:
         buckets: int,
     ) -> Table:
         """See `Historian.trend`: aggregated by the server, in buckets of equal whole nanoseconds."""
-        if buckets < 1:
-            raise ValueError(f"buckets must be at least 1, got {buckets}")
-        table, (wanted,) = _asked(measurement, [field])
-        if wanted.type == "text":
-            raise SchemaError(f"a trend needs a number, but {measurement}.{field} is text")
-        first, last = _bounds(start_ns, end_ns)
+        table, wanted, asked = asking.trend(measurement, field, start_ns, end_ns, buckets)
+        tags = dict(zip(TAGS, (machine, point, channel), strict=True))
+        values, parts = Values(), list(asked.parts())
+        statements = [
+            trend_statement(values, table.name, wanted.name, site=site, tags=tags, asked=part)
+            for part in parts
+        ]
         rows: list[tuple[Any, ...]] = []
-        if first <= last:
-            width = max(1, -(-(last + 1 - first) // buckets))
-            name = identifier(wanted.name)
-            tags = dict(zip(TAGS, (machine, point, channel), strict=True))
-            statement = Values().statement(
-                f"SELECT mean({name}), min({name}), max({name}) ",
-                f"FROM {identifier(table.name)}",
-                *where(site, tags, first, last),
-                f" GROUP BY time({width}ns, {first % width}ns) fill(none)",
-            )
-            for series in self._server.query(self._where(table), [statement])[0]:
-                rows = list(zip(*(series.columns[n] for n in ("time", "mean", "min", "max")), strict=True))
+        for part, answer in zip(parts, self._server.query(self._where(table), statements), strict=True):
+            for series in answer:
+                found = series.columns
+                times = [part.first_ns] if part.single else found["time"]
+                rows += zip(times, found["mean"], found["min"], found["max"], strict=True)
         n = len(rows)
         columns = {
             name: np.array([row[i] for row in rows], dtype=np.float64)
@@ -204,38 +222,59 @@ class InfluxHistorian:
     def _newest(self, table: Measurement, names: Sequence[str], site: str) -> _Found:
         """The newest row of each series.
 
-        Over all time a server opens each file of each series, a second for hundreds of them. So it is asked
+        Over all time a server opens each file of each series, seconds for hundreds of them. So it is asked
         for the rows since a time that nine series of ten had reached, and for the quiet ones apart.
         """
-        since = self._reached.get((table.name, site), FIRST_NS)
-        head, values = select(names, table.name), Values()
-        last = f" GROUP BY {', '.join(identifier(tag) for tag in TAGS)} ORDER BY time DESC LIMIT 1"
-        asked = [values.statement(head, *where(site, {}, since, LAST_NS), last)]
-        if since > FIRST_NS:
-            all_series = f"SHOW SERIES FROM {identifier(table.name)}"
-            asked.append(values.statement(all_series, ' WHERE "site" = ', Value(site)))
-        answer, *listed = self._server.query(self._where(table), asked)
-        recent = {tuple(series.tags[tag] for tag in TAGS) for series in answer}
-        quiet = {tags for series in listed for tags in tags_of(series, TAGS)} - recent
-        if len(quiet) > MOST_QUIET:
-            del self._reached[table.name, site]
+        head, last = select(names, table.name), f" GROUP BY {_BY} ORDER BY time DESC LIMIT 1"
+        values = Values()
+        since = self._reached.get((table.name, site))
+        if since is None:
+            since = self._looked(table, site)
+        asked = values.statement(head, *where(site, {}, since, LAST_NS), last)
+        recent, listed = self._server.query(self._where(table), [asked, _all_series(values, table, site)])
+        quiet = set(tags_of(listed, TAGS)) - {tuple(series.tags[tag] for tag in TAGS) for series in recent}
+        if len(quiet) > MOST_QUIET and since > FIRST_NS:
+            self._reached[table.name, site] = FIRST_NS
             return self._newest(table, names, site)
         older = [
             values.statement(
                 head, *where(site, dict(zip(TAGS, tags, strict=True)), FIRST_NS, since - 1), last
             )
             for tags in sorted(quiet)
+            if since > FIRST_NS
         ]
         answers = self._server.query(self._where(table), older)
-        found = _gather(table, [series for each in (answer, *answers) for series in each])
+        found = _gather(table, [series for each in (recent, *answers) for series in each])
         if n := len(found.time_ns):
             self._reached[table.name, site] = int(np.sort(found.time_ns)[n // 10]) - DAY_NS
         return found
+
+    def _looked(self, table: Measurement, site: str) -> int:
+        """A time that many series may have reached: the middle one of the newest of some, less a day."""
+        values = Values()
+        (listed,) = self._server.query(self._where(table), [_all_series(values, table, site)])
+        known = sorted(tags_of(listed, TAGS))
+        newest = " ORDER BY time DESC LIMIT 1"
+        asked = [
+            values.statement(
+                select([table.always], table.name),
+                *where(site, dict(zip(TAGS, tags, strict=True)), FIRST_NS, LAST_NS),
+                newest,
+            )
+            for tags in known[:: -(-len(known) // LOOKED_AT) or 1]
+        ]
+        answers = self._server.query(self._where(table), asked)
+        times = sorted(series.columns["time"][0] for answer in answers for series in answer)
+        return max(times[len(times) // 2] - DAY_NS, FIRST_NS) if times else FIRST_NS
 
     def _names(self, table: Measurement, wanted: Sequence[Field]) -> list[str]:
         """What is selected: what is wanted, a field that every row has, what the key needs, the tags."""
         further = [*table.key_extra, SHIFT] if table.key_extra else []
         return list(dict.fromkeys([*(field.name for field in wanted), table.always, *further, *TAGS]))
+
+
+def _all_series(values: Values, table: Measurement, site: str) -> Statement:
+    return values.statement(f"SHOW SERIES FROM {identifier(table.name)}", ' WHERE "site" = ', Value(site))
 
 
 class _Found(NamedTuple):
@@ -263,18 +302,6 @@ def _gather(table: Measurement, answer: Sequence[Series]) -> _Found:
         return _Found(columns, time_ns, time_ns)
     shift = np.array([value or 0 for value in columns.get(SHIFT, ())], dtype=np.int64)
     return _Found(columns, time_ns, time_ns - shift)
-
-
-def _asked(name: str, fields: Sequence[str]) -> tuple[Measurement, list[Field]]:
-    table = measurement(name)
-    return table, [table.field(field) for field in fields]
-
-
-def _bounds(start_ns: int | None, end_ns: int | None) -> tuple[int, int]:
-    """(first, last) nanosecond, both inside, for start <= ts < end."""
-    first = FIRST_NS if start_ns is None else max(start_ns, FIRST_NS)
-    last = LAST_NS if end_ns is None else min(end_ns - 1, LAST_NS)
-    return first, last
 
 
 def _table(table: Measurement, found: _Found, chosen: npt.NDArray[np.intp], wanted: Sequence[Field]) -> Table:

@@ -19,7 +19,7 @@ import numpy as np
 from .base import Rejected, Unavailable, WriteReport
 from .checking import REASON_CONFLICT, REASON_TYPE, Checked
 from .influx_server import Refused, Server
-from .influxql import TAGS, Statement, Value, Values, identifier, select, where
+from .influxql import FIRST_NS, LAST_NS, TAGS, Statement, Values, identifier, select, where
 from .line_protocol import encode
 from .schema import Measurement
 from .shifting import shifts_ns
@@ -35,6 +35,8 @@ LINES_A_REQUEST: Final = 5000
 
 DAY_NS: Final = 86_400 * 10**9
 """Keys are looked up day by day: of two that lie months apart nothing between them is read."""
+
+_BY: Final = ", ".join(identifier(tag) for tag in TAGS)
 
 Place = tuple[str, str, str, str, str]
 """Measurement and tags of a series."""
@@ -57,7 +59,7 @@ class Writing:
         self._database_of = database_of
         self._lock = threading.Lock()
         self._newest: dict[Place, int] = {}
-        self._known_sites: set[tuple[str, str]] = set()
+        self._since: dict[tuple[str, str], int] = {}  # by measurement and site: back to when it was asked
 
     def write(self, batch: Sequence[Checked]) -> list[WriteReport]:
         """One report for each. Raises Unavailable: nothing may be relied upon."""
@@ -65,7 +67,7 @@ class Writing:
             try:
                 return self._written(batch)
             except Unavailable:
-                self._known_sites.clear()  # it may come back with a backup's rows
+                self._since.clear()  # it may come back with a backup's rows
                 raise
 
     def _written(self, batch: Sequence[Checked]) -> list[WriteReport]:
@@ -108,11 +110,11 @@ class Writing:
     ) -> dict[int, str]:
         """Rows whose key another frame holds, in the server or earlier in this batch (`held`)."""
         frames = _frames(rows)
-        self._learn(rows.measurement, {place[1] for place in places})
+        self._learn(rows.measurement, places, times)
         older = {
             (place, time)
             for place, time in zip(places, times, strict=True)
-            if time <= self._newest.get(place, time - 1) and (place, time) not in held
+            if time <= self._newest_of(place) and (place, time) not in held
         }
         held.update(self._held(rows.measurement, older))
         found = {}
@@ -122,24 +124,38 @@ class Writing:
             newest[place] = max(time, newest.get(place, self._newest.get(place, time)))
         return found
 
-    def _learn(self, table: Measurement, sites: Iterable[str]) -> None:
-        """The newest time of each series of a site, at the first row of it."""
-        by = ", ".join(identifier(tag) for tag in TAGS)
-        for site in sites:
-            if (table.name, site) in self._known_sites:
+    def _newest_of(self, place: Place) -> int:
+        """A time that a series does not go beyond: of its newest row, or of all that was not asked for."""
+        unknown = self._since[place[:2]] - 1
+        return max(self._newest.get(place, unknown), unknown)
+
+    def _learn(self, table: Measurement, places: Sequence[Place], times: Sequence[int]) -> None:
+        """The newest times of the series of a site, as far back as their rows are to be written.
+
+        Over all time a server opens each file of each series, seconds for hundreds of them; live rows need
+        the last day only. A backlog begins with its oldest rows, so that it is asked for once.
+        """
+        oldest: dict[tuple[str, str], int] = {}
+        for place, time in zip(places, times, strict=True):
+            site = place[:2]
+            if site not in self._since or place not in self._newest:
+                oldest[site] = min(time, oldest.get(site, time))
+        for site, time in oldest.items():
+            until = self._since.get(site)
+            if until is not None and time >= until:
                 continue
+            since = max(time - DAY_NS, FIRST_NS)
             statement = Values().statement(
                 select(["frame"], table.name),
-                ' WHERE "site" = ',
-                Value(site),
-                f" GROUP BY {by} ORDER BY time DESC LIMIT 1",
+                *where(site[1], {}, since, LAST_NS if until is None else until - 1),
+                f" GROUP BY {_BY} ORDER BY time DESC LIMIT 1",
             )
             for series in self._server.query(self._database_of(table), [statement])[0]:
                 machine, point, channel = (series.tags[tag] for tag in TAGS)
-                place = (table.name, site, machine, point, channel)
+                place = (*site, machine, point, channel)
                 newest = max(series.columns["time"])
                 self._newest[place] = max(newest, self._newest.get(place, newest))
-            self._known_sites.add((table.name, site))
+            self._since[site] = since
 
     def _held(self, table: Measurement, keys: set[tuple[Place, int]]) -> dict[tuple[Place, int], str]:
         """The frames that hold these keys in the server."""

@@ -19,8 +19,9 @@ import pytest
 from rich.console import Console
 
 from benchmarks import historian, historian_writes
+from benchmarks.historian_board import Shown, seen_by
 from benchmarks.historian_lines import as_rows, point_by_point
-from benchmarks.historian_report import AIMS, NO_CLIENT, NO_SERVER, Report, goals
+from benchmarks.historian_report import AIMS, NO_CLIENT, NO_SERVER, NO_YEAR, Report, goals
 from benchmarks.historian_rows import NARROW, feature_rows, narrow_rows, shifted
 from benchmarks.historian_tables import show
 from palier.historian.checking import check
@@ -41,7 +42,18 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What programs get, from the command itself, and nothing is left behind."""
     folder = tmp_path_factory.mktemp("bench")
     done = subprocess.run(
-        [sys.executable, "-m", "palier", "bench", "historian", "--quick", "--rounds", "1", "--json"],
+        [
+            sys.executable,
+            "-m",
+            "palier",
+            "bench",
+            "historian",
+            "--quick",
+            "--year",
+            "--rounds",
+            "1",
+            "--json",
+        ],
         capture_output=True,
         text=True,
         timeout=100,
@@ -84,10 +96,47 @@ def test_both_historians_are_measured(printed: dict[str, Any]) -> None:
     assert keys >= {"encoder_40", "encoder_feature", "sqlite_1000", "influxdb_1000"}
 
 
+@pytest.mark.skipif(shutil.which("influxd") is None, reason="influxd is not on PATH: apt install influxdb")
+def test_the_historians_own_share_stands_beside_the_bare_statement(printed: dict[str, Any]) -> None:
+    trends = {query["key"]: query for query in printed["queries"] if query["raw_ms"] is not None}
+    assert {key for key, query in trends.items() if query["times"]} == {"trend_influx", "trend_wide_influx"}
+    assert all(query["bare_ms"] > 0 for query in trends.values() if query["times"])
+
+
+@pytest.mark.skipif(shutil.which("influxd") is None, reason="influxd is not on PATH: apt install influxdb")
+def test_every_query_of_the_machine_dashboard_is_asked_of_each_period(printed: dict[str, Any]) -> None:
+    year = printed["year"]
+    assert year["load"]["rows"] > 20_000
+    by_period: dict[str, list[dict[str, Any]]] = {}
+    for query in year["queries"]:
+        by_period.setdefault(query["period"], []).append(query)
+    assert list(by_period) == ["6 h", "7 d", "90 d", "1 y"]
+    assert len({len(queries) for queries in by_period.values()}) == 1
+    for queries in by_period.values():  # one state of the machine has rows, the looks of the others have none
+        empty = {query["panel"] for query in queries if not query["rows"]}
+        assert empty <= {"État de la machine", "annotation danger", "annotation Interventions"}
+    assert all(query["ms"] > 0 for query in year["queries"])
+
+
+def test_a_panel_asks_for_a_point_a_pixel() -> None:
+    day = Shown(0, 86_400_000)
+    panel = {"gridPos": {"w": 24}}
+    assert seen_by(panel, day).interval == "60s"  # 48 s for each of 1,800 points
+    assert seen_by({**panel, "interval": "10m"}, day).interval == "600s"
+    assert seen_by({**panel, "maxDataPoints": 24}, day).interval == "3600s"
+    assert seen_by({**panel, "timeFrom": "1y"}, day) == Shown(86_400_000 * -364, 86_400_000, "21600s")
+
+
+def test_without_the_year_the_goal_says_how_to_have_it(without_server: Report) -> None:
+    (goal,) = [goal for goal in without_server.goals if goal.aim.key == "dashboard"]
+    assert (goal.met, goal.note) == (None, NO_YEAR)
+
+
 def test_without_a_server_the_rest_is_measured_and_it_says_why(without_server: Report) -> None:
     assert without_server.missing == (NO_SERVER,)
     found = {goal.aim.key: goal for goal in without_server.goals}
-    assert {key for key, goal in found.items() if goal.met is None} == {"influx_write", "trend_influx"}
+    unmeasured = {key for key, goal in found.items() if goal.met is None}
+    assert unmeasured == {"influx_write", "trend_influx", "trend_own", "dashboard"}
     assert found["trend_influx"].note == NO_SERVER
 
 

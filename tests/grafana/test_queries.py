@@ -133,7 +133,7 @@ COUNTED = {Words("fr")("alarms.per_day"): {"short"}}
 def units(dashboard: Dashboard, target: dict[str, Any]) -> set[str]:
     """The units of the fields that a query selects, by the schema, or by the rows where those say it."""
     query = target["query"]
-    found = re.search(r'.*SELECT (.*?) FROM "(\w+)"(?: WHERE (.*?))?(?: GROUP BY.*)?$', query)
+    found = re.search(r'.*SELECT (.*?) FROM "(\w+)"(?: WHERE (.*?))?(?:\) WHERE .*)?(?: GROUP BY.*)?$', query)
     assert found is not None
     columns, name, conditions = found.groups()
     table = measurement(name)

@@ -40,14 +40,19 @@ def test_the_first_and_the_last_time_are_kept_and_found(historian: Historian) ->
     assert again.accepted == 0
 
 
-@pytest.mark.parametrize("buckets", [10, 1000])
-def test_a_trend_over_all_time_has_all_rows(historian: Historian, buckets: int) -> None:
-    historian.write(
-        [readings([-SECOND, 0, 1_900_000_000 * SECOND, 7_000_000_000 * SECOND], [1.0, 2.0, 3.0, 4.0])]
-    )
+@pytest.mark.parametrize("buckets", [1, 2, 3, 10, 1000])
+def test_a_trend_over_all_time_has_each_row_in_its_bucket(historian: Historian, buckets: int) -> None:
+    times = [FIRST_NS, -SECOND, 0, 1_900_000_000 * SECOND, 7_000_000_000 * SECOND, LAST_NS]
+    historian.write([readings(times, [float(i) for i in range(len(times))])])
     table = historian.trend("reading", "value", **SERIES, start_ns=-(2**70), end_ns=2**70, buckets=buckets)
-    assert len(table) <= buckets
-    assert (min(np.asarray(table.columns["min"])), max(np.asarray(table.columns["max"]))) == (1.0, 4.0)
+    width = -(-(LAST_NS + 1 - FIRST_NS) // buckets)
+    place = [(ts - FIRST_NS) // width for ts in times]
+    starts = sorted(set(place))
+    assert table.ts_ns.tolist() == [FIRST_NS + k * width for k in starts]
+    assert np.asarray(table.columns["min"]).tolist() == [place.index(k) for k in starts]
+    assert np.asarray(table.columns["max"]).tolist() == [
+        len(place) - 1 - place[::-1].index(k) for k in starts
+    ]
 
 
 def test_buckets_before_1970_start_where_they_are_told(historian: Historian) -> None:

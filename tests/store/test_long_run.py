@@ -101,6 +101,37 @@ def test_of_an_hour_cut_by_the_bounds_only_raw_rows_within_count(historian: Sqli
     assert columns(table) == {"mean": [5.5, 30.0], "min": [1.0, 30.0], "max": [9.0, 30.0]}
 
 
+def test_hours_that_a_backlog_filled_are_there_before_they_are_computed(historian: SqliteHistorian) -> None:
+    week = long_run.LATE_NS // HOUR_NS
+    historian.write([hourly([k * HOUR_NS for k in (0, 3, 100, 100 + week)], [1.0, 2.0, 3.0, 4.0])])
+    late = {50: 90.0, 101: 10.0, 102: 20.0, 99 + week: 30.0}  # the first is behind what still is computed
+    historian.write([readings([k * HOUR_NS + MINUTE for k in late], list(late.values()))])
+    historian.write([readings([100 * HOUR_NS + MINUTE], [500.0])])  # spoken for by its hourly row
+    table = trend(historian, 0, (101 + week) * HOUR_NS, 101 + week)
+    assert [ts // HOUR_NS for ts in table.ts_ns.tolist()] == [0, 3, 100, 101, 102, 99 + week, 100 + week]
+    assert columns(table)["mean"] == [1.0, 2.0, 3.0, 10.0, 20.0, 30.0, 4.0]
+
+
+def test_raw_rows_are_brought_to_hours_where_they_lie(
+    historian: SqliteHistorian, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an upgrade a season of them has no hourly rows yet: they must not all come here."""
+    historian.write([hourly([1000 * HOUR_NS], [1.0])])
+    historian.write([readings([k * 10 * MINUTE for k in range(5900)], [float(k % 6) for k in range(5900)])])
+    read, given = historian.read, []
+
+    def noted(*asked: Any, **more: Any) -> Table:
+        table = read(*asked, **more)
+        given.append(len(table))
+        return table
+
+    monkeypatch.setattr(historian, "read", noted)
+    table = trend(historian, 5 * MINUTE, 1001 * HOUR_NS, 500)
+    assert given == [1]
+    assert len(table) == 493
+    assert columns(table)["mean"][1:490] == [2.5] * 489
+
+
 def test_hours_in_which_nothing_was_known_are_left_out(historian: SqliteHistorian) -> None:
     historian.write([hourly([0, HOUR_NS], [np.nan, 5.0])])
     assert trend(historian, 0, 2 * HOUR_NS, 2).ts_ns.tolist() == [HOUR_NS]

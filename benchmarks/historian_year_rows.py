@@ -1,0 +1,179 @@
+"""A simulated year of a plant as InfluxDB holds it: 90 days of rows as they came, a year of hours.
+
+A block of each channel every ten minutes. Of the features only those are written that are named, and their
+hours only of the velocity: what a query reads depends on its own fields, not on those beside them. A spectrum
+and an envelope of each channel a day, of SPECTRA_OF machines. Values scatter by a tenth, as nothing real
+compresses better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from palier.historian.base import Rows
+from palier.historian.rows import HOUR_NS
+
+from .historian_rows import SECOND_NS, SITE, machine
+
+POINTS: Final = ("1", "2", "3")
+CHANNELS: Final = ("H", "V", "A")
+VELOCITY: Final = "velocity_rms_mm_s"
+LIMITS: Final = "iso10816-7:cat2:over200kw"
+RPM: Final = 1485.0
+BLOCK_NS: Final = 600 * SECOND_NS
+DAY_NS: Final = 24 * HOUR_NS
+SPECTRA_AT_NS: Final = 22 * HOUR_NS
+"""When in a day spectra are kept: the newest ones within the last six hours."""
+
+LINES: Final = 400
+TOP_HZ: Final = 1000.0
+TOGETHER: Final = 10
+"""Machines in one `Rows`: some thousand rows."""
+
+Column = npt.NDArray[np.generic] | Sequence[str | None]
+Place = tuple[str, str, str]
+"""(machine, point, channel)."""
+
+
+class Extent(NamedTuple):
+    """How much is made: machines, days as they came, days of hours, machines of which spectra are kept."""
+
+    machines: int
+    raw_days: int
+    hourly_days: int
+    spectra_of: int
+
+    def told(self, fields: Sequence[str]) -> str:
+        """What was made, for people."""
+        return (
+            f"{self.machines} machines of {len(POINTS)} points x {len(CHANNELS)} channels: a block every "
+            f"{BLOCK_NS // (60 * SECOND_NS)} min for {self.raw_days} days ({len(fields)} of the features' "
+            f"fields, readings, states, events), hours of velocity and temperature for {self.hourly_days} "
+            f"days, spectra once a day of {self.spectra_of} machines"
+        )
+
+
+def raw_day(
+    extent: Extent, fields: Sequence[str], first_ns: int, random: np.random.Generator
+) -> Iterator[Rows]:
+    """All rows of a day from `first_ns` on."""
+    times = first_ns + np.arange(0, DAY_NS, BLOCK_NS)
+    for names in _groups(extent.machines):
+        channels = [(name, point, channel) for name in names for point in POINTS for channel in CHANNELS]
+        values: dict[str, Column] = {name: _scatter(random, len(channels) * len(times)) for name in fields}
+        values["speed_rpm"] = np.full(len(channels) * len(times), RPM)
+        values["zone"] = ["A"] * (len(channels) * len(times))
+        yield _of("feature", channels, times, {**values, "frame": _frames(len(channels), times)})
+        slow = [(name, point, "T") for name in names for point in POINTS]
+        yield _readings(slow, times, random)
+        places = [(name, point, "") for name in names for point in ("", *POINTS)]
+        yield _states(places, times, random)
+        yield _events([(name, point, "") for name in names for point in POINTS], first_ns + SPECTRA_AT_NS)
+    for name in _names(0, extent.spectra_of):
+        for of, kind in (("spectrum", "velocity_mm_s"), ("envelope", "envelope_m_s2")):
+            yield _lines(of, kind, name, first_ns + SPECTRA_AT_NS, random)
+
+
+def hours(extent: Extent, first_ns: int, n: int, random: np.random.Generator) -> Iterator[Rows]:
+    """The hourly rows of `n` hours from `first_ns` on."""
+    times = first_ns + np.arange(n) * HOUR_NS
+    for names in _groups(extent.machines):
+        channels = [(name, point, channel) for name in names for point in POINTS for channel in CHANNELS]
+        slow = [(name, point, "T") for name in names for point in POINTS]
+        for of, field, places, text in (
+            ("feature", VELOCITY, channels, ("zone", "A")),
+            ("reading", "value", slow, ("unit", "°C")),
+        ):
+            rows = len(places) * n
+            mean = _scatter(random, rows)
+            fields: dict[str, Column] = {
+                f"{field}_mean": mean,
+                f"{field}_min": 0.9 * mean,
+                f"{field}_max": 1.2 * mean,
+                "blocks": np.full(rows, 6),
+                text[0]: [text[1]] * rows,
+            }
+            yield _of(f"{of}_hourly", places, times, fields)
+
+
+def _names(first: int, stop: int) -> list[str]:
+    return [machine(i) for i in range(first, stop)]
+
+
+def _groups(machines: int) -> Iterator[list[str]]:
+    for first in range(0, machines, TOGETHER):
+        yield _names(first, min(first + TOGETHER, machines))
+
+
+def _of(of: str, places: Sequence[Place], times: npt.NDArray[np.int64], fields: Mapping[str, Column]) -> Rows:
+    """Rows of these series, each at all of the times."""
+    n = len(times)
+    name, point, channel = ([place[k] for place in places for _ in range(n)] for k in range(3))
+    return Rows(of, [SITE] * len(name), name, point, channel, np.tile(times, len(places)), fields)
+
+
+def _frames(series: int, times: npt.NDArray[np.int64]) -> list[str]:
+    made = [f"{SITE}/gw-1:0123456789abcdef:{ts // BLOCK_NS}" for ts in times.tolist()]
+    return made * series
+
+
+def _scatter(random: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
+    return 2.5 * np.exp(0.1 * random.standard_normal(n))
+
+
+def _readings(places: Sequence[Place], times: npt.NDArray[np.int64], random: np.random.Generator) -> Rows:
+    n = len(places) * len(times)
+    fields: dict[str, Column] = {
+        "value": 20 * _scatter(random, n),
+        "unit": ["°C"] * n,
+        "frame": _frames(len(places), times),
+    }
+    return _of("reading", places, times, fields)
+
+
+def _states(places: Sequence[Place], times: npt.NDArray[np.int64], random: np.random.Generator) -> Rows:
+    n = len(places) * len(times)
+    fields: dict[str, Column] = {
+        "state": ["normal"] * n,
+        "judged": ["normal"] * n,
+        "learning": np.zeros(n, dtype=np.int64),
+        "severity": np.ones(n, dtype=np.int64),
+        "zone": ["A"] * n,
+        "value": _scatter(random, n),
+        "limit_name": [LIMITS] * n,
+        "frame": _frames(len(places), times),
+        "live": np.ones(n, dtype=np.int64),
+    }
+    return _of("state", places, times, fields)
+
+
+def _events(places: Sequence[Place], ts_ns: int) -> Rows:
+    """A change of state of each point a day, and back."""
+    times = ts_ns + np.array([0, HOUR_NS])
+    n = len(places)
+    fields: dict[str, Column] = {
+        "event_id": [f"state:{name}/{point}:{ts}" for name, point, _ in places for ts in times.tolist()],
+        "kind": ["state"] * (2 * n),
+        "state": ["alert", "normal"] * n,
+        "previous": ["normal", "alert"] * n,
+        "detail": ['{"severity": 4}'] * (2 * n),
+    }
+    return _of("event", places, times, fields)
+
+
+def _lines(of: str, kind: str, name: str, ts_ns: int, random: np.random.Generator) -> Rows:
+    """A spectrum of each channel of a machine at one time."""
+    channels = [(name, point, channel) for point in POINTS for channel in CHANNELS]
+    n = LINES * len(channels)
+    fields: dict[str, Column] = {
+        "line": np.tile(np.arange(LINES), len(channels)),
+        "frequency_hz": np.tile(np.linspace(2.5, TOP_HZ, LINES), len(channels)),
+        "amplitude": 0.1 * _scatter(random, n),
+        "kind": [kind] * n,
+        "frame": [f"{SITE}/gw-1:0123456789abcdef:{ts_ns // BLOCK_NS}"] * n,
+    }
+    return _of(of, channels, np.full(LINES, ts_ns), fields)
