@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from palier.options import JsonOption, QuietOption
+from palier.options import FAILED, USAGE, CommandError, JsonOption, QuietOption
 
 bench = typer.Typer(
     help="Measure what Palier costs on this machine, each figure beside a reference of the same run.",
@@ -155,3 +156,59 @@ def ingest(
 
     console = Console()
     show(report, console if console.is_terminal else Console(width=WIDTH))
+
+
+@bench.command(
+    short_help="Detection and diagnosis on recorded data, against published figures.",
+    epilog="\b\nExample:\n  palier bench detection --data recordings\n"
+    "  palier bench detection --data recordings --only skab-outliers --json",
+)
+def detection(
+    *,
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="Folder with a folder for each set of recordings.")
+    ],
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="Run this protocol; may be given again."),
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="FILE", help="Write the score card as Markdown too.")
+    ] = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run every protocol on recorded data: our figure beside its goal, the best published one, and chance.
+
+    Beside each figure stands what a detector would get that always alarms, and one that alarms by chance as
+    often as ours. A protocol whose recordings are absent is not run, and the table says so. A goal that is
+    not met leaves the exit code 0; a protocol that breaks off makes it 1.
+    """
+    from .machine import hold_blas_to_one_thread
+
+    hold_blas_to_one_thread()  # before anything imports numpy
+    from .detection import bench_detection, choose, find_protocols
+    from .detection_tables import markdown, show
+
+    protocols = choose(find_protocols(), only or ())
+    report = bench_detection(
+        data, protocols, tell=lambda protocol: _tell(protocol.title, quiet=quiet or json_output)
+    )
+    if write is not None:
+        _write(write, markdown(report))
+    if json_output:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
+    else:
+        from rich.console import Console
+
+        console = Console()
+        show(report, console if console.is_terminal else Console(width=WIDTH))
+    if report.failed:
+        raise typer.Exit(FAILED)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"--write: {path} can't be written: {error.strerror or error}", USAGE) from error

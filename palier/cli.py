@@ -45,6 +45,7 @@ _AS_WRITTEN: Final = "\b\n"
 _ORDER: Final = (
     "demo",
     "analyze",
+    "score",
     "replay",
     "simulate",
     "agent",
