@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from models.detection.sensors import Assessment, assess, whole_numbers
+from models.advice import Advice
+from models.detection.sensors import Assessment, Verdict, assess, whole_numbers
 from models.detection.zones import (
     BAND_TOO_NARROW,
     BLOCK_TOO_SHORT,
@@ -17,14 +19,18 @@ from models.detection.zones import (
     LimitSet,
     judge,
     unknown,
+    worst_of,
 )
+from models.diagnosis.bearings import BearingFinding
+from models.diagnosis.types import Diagnosis
 from models.features import Extractor, leading_defect
 from models.features.catalogue import CATALOGUE
 from models.features.stages.lines import CYCLES
 from models.features.windows import spectral_length
 from models.types import BEARING_DEFECTS, M_S2_PER_UNIT, Bearing, Refusal
 
-from .record_speed import SPEED_UNKNOWN, RecordSpeed, speed_of
+from .record_diagnosis import RecordDiagnosis, Seen, beside_shaft, diagnose_record
+from .record_speed import SPEED_UNKNOWN, RecordSpeed, seems_stopped, speed_of
 from .recordings import Recording
 
 LIMITS_NOT_GIVEN: Final = Refusal("limits_not_given", "name_limits")
@@ -34,7 +40,24 @@ LINES_NOT_SEARCHABLE: Final = Refusal("lines_not_searchable", "lengthen_block")
 RUNNING_UNKNOWN: Final = Refusal("running_unknown", "tell_running")
 """Zones are those of machines that run. No record tells that nothing turns: good machines are as quiet."""
 
-REFUSALS: Final = (LIMITS_NOT_GIVEN, SPEED_UNKNOWN, BEARING_UNKNOWN, LINES_NOT_SEARCHABLE, RUNNING_UNKNOWN)
+SEEMS_STOPPED: Final = Refusal("seems_stopped", "check_running")
+"""Nothing stands above the noise of a sensor: a machine at rest, or a sensor that hangs beside it."""
+
+BESIDE_SHAFT: Final = Refusal("beside_shaft", "tell_tolerance")
+"""Lines of the shaft are taken for those of this part where the speed is wrong by a percent."""
+
+SPEED_REASONS: Final = {"speed_unknown", "speed_not_found", "speed_ambiguous"}
+"""What says already that there is no speed, and why."""
+
+REFUSALS: Final = (
+    LIMITS_NOT_GIVEN,
+    SPEED_UNKNOWN,
+    BEARING_UNKNOWN,
+    LINES_NOT_SEARCHABLE,
+    RUNNING_UNKNOWN,
+    SEEMS_STOPPED,
+    BESIDE_SHAFT,
+)
 """Every refusal that this module gives besides those of `models.detection.zones` and `.sensors`."""
 
 
@@ -69,7 +92,9 @@ class ChannelAnalysis:
 
     `leading` is the defect whose lines stand highest, of those with enough harmonics: no diagnosis.
     `unsearched` are the defects that `lines` lacks, where it has any. `doubts` is what a sensor has that does
-    not forbid to judge it, and what a zone stands on that nobody told.
+    not forbid to judge it, and what a zone stands on that nobody told. `bearing` is what the bearing rule
+    says of this channel, or why it can say nothing; None where there is nothing to ask. `quality` is the
+    verdict on the signal itself, `sensor` everything that is the matter with it.
     """
 
     channel: str
@@ -80,6 +105,9 @@ class ChannelAnalysis:
     refusals: tuple[Refusal, ...]
     doubts: tuple[Refusal, ...] = ()
     unsearched: tuple[UnsearchedLine, ...] = ()
+    bearing: BearingFinding | Refusal | None = None
+    quality: str = Verdict.OK
+    sensor: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +115,9 @@ class RecordAnalysis:
     """A record and its channels.
 
     `rpm` is its speed, as it was given or estimated within a range: `speed_source` is "given", "estimated" or
-    "unknown". `rpm_sigma` is the standard deviation of an estimate.
+    "unknown". `rpm_sigma` is the standard deviation of an estimate, or of a speed within a tolerance.
+    `bearing` is what the bearing rule says of all channels together, `diagnosis` what is named, the surest
+    first, `advice` what to do about each. `shaft_judged` is whether limits stood behind it.
     """
 
     record: str
@@ -99,6 +129,46 @@ class RecordAnalysis:
     speed_source: str
     labels: Mapping[str, str]
     channels: tuple[ChannelAnalysis, ...]
+    bearing: BearingFinding | Refusal | None = None
+    diagnosis: tuple[Diagnosis, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    shaft_judged: bool = False
+
+    @property
+    def judgement(self) -> Judgement:
+        """That of the record: what is abnormal at one channel is, what is calm must be so at every one."""
+        return worst_of(channel.judgement for channel in self.channels)
+
+    @property
+    def worst(self) -> ChannelAnalysis:
+        """The channel that speaks for the record: the worst off, of equals the one that shakes most."""
+        said = self.judgement
+        own = [c for c in self.channels if (c.judgement.state, c.judgement.value) == (said.state, said.value)]
+        return max(own, key=lambda c: c.features["velocity_rms_mm_s"] or 0.0, default=self.channels[0])
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Everything that could not be judged of any channel, each reason once."""
+        return tuple(dict.fromkeys(refusal for c in self.channels for refusal in c.refusals))
+
+    @property
+    def doubts(self) -> tuple[Refusal, ...]:
+        """Everything that lowers the trust in any channel, each reason once."""
+        return tuple(dict.fromkeys(doubt for c in self.channels for doubt in c.doubts))
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why there is no diagnosis; None where there is one, or where the bearing shows nothing to name."""
+        if self.diagnosis:
+            return None
+        by_speed = next((refusal for refusal in self.refusals if refusal.reason in SPEED_REASONS), None)
+        if isinstance(self.bearing, Refusal):
+            return by_speed if by_speed is not None and self.bearing == SPEED_UNKNOWN else self.bearing
+        sick = all(channel.quality == Verdict.REFUSED for channel in self.channels)
+        if sick and self.refusals:
+            return self.refusals[0]
+        told = [refusal for refusal in self.refusals if refusal in (BEARING_UNKNOWN, by_speed)]
+        return told[0] if self.bearing is None and told else None
 
     @property
     def leading(self) -> DefectLine | None:
@@ -111,7 +181,8 @@ class RecordAnalysis:
 class Analyzer:
     """Looks at records, each by itself; the bearing and the limits are those of all of them.
 
-    `speed_range_hz` is where the speed of those that come without one is looked for.
+    `speed_range_hz` is where the speed of those that come without one is looked for, `speed_tolerance` (a
+    share) how near to the one they come with, where that is no more than nominal.
 
     It keeps extractors between records of one length and rate, which changes no result.
     """
@@ -119,12 +190,13 @@ class Analyzer:
     bearing: Bearing | None = None
     limits: LimitSet | None = None
     speed_range_hz: tuple[float, float] | None = None
+    speed_tolerance: float | None = None
     _extractors: dict[tuple[float, int], Extractor] = field(default_factory=dict)
 
     def analyze(self, recording: Recording) -> RecordAnalysis:
         """Raises ValueError where a record is no signal, e.g. a few samples."""
         n_samples = recording.samples.shape[1]
-        speed = speed_of(recording, self.speed_range_hz)
+        speed = speed_of(recording, self.speed_range_hz, self.speed_tolerance)
         factor = M_S2_PER_UNIT.get(recording.unit, 1.0)
         scale = np.array(recording.scale) * factor
         rows = self._extractor(recording.fs_hz, n_samples).extract(
@@ -149,19 +221,43 @@ class Analyzer:
                 by_name["acceleration_peak_m_s2"],
             ),
         )
-        return RecordAnalysis(
-            record=recording.name,
-            unit=recording.unit,
-            fs_hz=recording.fs_hz,
-            n_samples=n_samples,
-            rpm=speed.rpm,
-            rpm_sigma=speed.sigma_rpm,
-            speed_source=speed.source,
-            labels=recording.labels,
-            channels=tuple(
-                self._channel(recording, i, row.tolist(), speed, health) for i, row in enumerate(rows)
-            ),
+        good = [i for i, refused in enumerate(health.refusals) if refused is None and levels]
+        quiet = seems_stopped(
+            recording,
+            speed,
+            *(by_name[name][good].tolist() for name in ("velocity_rms_mm_s", "acceleration_rms_m_s2")),
         )
+        channels, said = self._look(recording, rows, speed, health)
+        if quiet and not said.named:
+            channels, said = self._look(recording, rows, RecordSpeed(0.0, speed.source), health)
+            channels = _doubted(channels, SEEMS_STOPPED)
+        if speed.source == "given" and speed.sigma_rpm is None and beside_shaft(said.named, self.bearing):
+            channels = _doubted(channels, BESIDE_SHAFT)
+        return _told(recording, speed, channels, said)
+
+    def _look(
+        self,
+        recording: Recording,
+        rows: npt.NDArray[np.float32],
+        speed: RecordSpeed,
+        health: Assessment,
+    ) -> tuple[list[ChannelAnalysis], RecordDiagnosis]:
+        """The channels of a shaft that turns, or stands, at `speed`, and what they say together."""
+        channels = [self._channel(recording, i, row.tolist(), speed, health) for i, row in enumerate(rows)]
+        return channels, diagnose_record(recording, self.bearing, speed, self._seen(channels, health))
+
+    def _seen(self, channels: list[ChannelAnalysis], health: Assessment) -> list[Seen]:
+        """What the diagnosis sees of the channels; limits only where they could judge."""
+        return [
+            Seen(
+                channel.channel,
+                channel.features,
+                refusal,
+                None if channel.judgement.judged is None else self.limits,
+                channel.doubts,
+            )
+            for channel, refusal in zip(channels, health.refusals, strict=True)
+        ]
 
     def _extractor(self, fs_hz: float, n_samples: int) -> Extractor:
         key = (fs_hz, n_samples)
@@ -200,6 +296,8 @@ class Analyzer:
             refusals=self._refusals(judgement, has_unit, speed, bool(lines) or refusal is not None),
             doubts=doubts,
             unsearched=self._unsearched(recording, lines, speed.hz),
+            quality=str(health.verdict[i]),
+            sensor=health.reasons(i),
         )
 
     def _judgement(self, recording: Recording, raw: Mapping[str, float], speed_hz: float | None) -> Judgement:
@@ -248,7 +346,7 @@ class Analyzer:
             found.append(UNIT_UNKNOWN)
         if speed.stands:  # what is missing besides would change nothing
             return tuple(found)
-        if has_unit and self.limits is None:
+        if self.limits is None:
             found.append(LIMITS_NOT_GIVEN)
         if self.bearing is None:
             found.append(BEARING_UNKNOWN)
@@ -257,3 +355,39 @@ class Analyzer:
         if self.bearing is not None and speed.hz is not None and not lines_told:
             found.append(LINES_NOT_SEARCHABLE)
         return tuple(dict.fromkeys(found))
+
+
+def _doubted(channels: list[ChannelAnalysis], doubt: Refusal) -> list[ChannelAnalysis]:
+    return [replace(channel, doubts=(doubt, *channel.doubts)) for channel in channels]
+
+
+def _told(
+    recording: Recording, speed: RecordSpeed, channels: list[ChannelAnalysis], said: RecordDiagnosis
+) -> RecordAnalysis:
+    return RecordAnalysis(
+        record=recording.name,
+        unit=recording.unit,
+        fs_hz=recording.fs_hz,
+        n_samples=recording.samples.shape[1],
+        rpm=speed.rpm,
+        rpm_sigma=speed.sigma_rpm,
+        speed_source=speed.source,
+        labels=recording.labels,
+        channels=tuple(
+            replace(channel, bearing=bearing, refusals=_with(channel.refusals, bearing))
+            for channel, bearing in zip(channels, said.channels, strict=True)
+        ),
+        bearing=said.bearing,
+        diagnosis=said.named,
+        advice=said.advice,
+        shaft_judged=said.judged,
+    )
+
+
+def _with(refusals: tuple[Refusal, ...], bearing: BearingFinding | Refusal | None) -> tuple[Refusal, ...]:
+    """The refusals of a channel with that of the bearing rule, which says why lines could not be searched."""
+    if not isinstance(bearing, Refusal) or bearing in refusals:
+        return refusals
+    reasons = {refusal.reason for refusal in refusals}
+    told = tuple(refusal for refusal in refusals if refusal != LINES_NOT_SEARCHABLE)
+    return told if bearing.reason in reasons or SPEED_REASONS & reasons else (*told, bearing)

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
-from models.types import BEARING_DEFECTS, Bearing, State
+from models.advice import Advice
+from models.advice.advise import LEADS, UNTOLD
+from models.diagnosis.bearings import BearingFinding
+from models.diagnosis.types import Diagnosis, Fault
+from models.types import Bearing, Refusal, State
+from palier.advice_text import advice_text, evidence_text, fault_text
 from palier.analysis import ChannelAnalysis, RecordAnalysis
 from palier.locale import Catalogue
 from palier.recordings import Skipped
+
+from .analysis_rows import Rows, level, said_of, table, velocity
+
+MISSING: Final = ("unit_unknown", "speed_unknown", "bearing_unknown", "limits_not_given")
+"""What an option would give: the first is told in full, the others by their names."""
+
+MOST_EVIDENCE: Final = 5
+
+NEAR: Final = 0.1
+"""Confidence below which the nearest part of a bearing is not told: it would worry for nothing."""
 
 
 class Writer:
@@ -19,6 +35,7 @@ class Writer:
         self._words = words
         self._bearing = bearing
         self._in_full = in_full
+        self._rows = Rows(words, of_bearing=bearing is not None)
         self._started = False
         self._estimated = False
         self._refused: dict[str, None] = {}
@@ -26,22 +43,34 @@ class Writer:
     def record(self, record: RecordAnalysis) -> str:
         """The text of one record."""
         if self._in_full:
-            return "\n".join(line for c in record.channels for line in self._paragraph(record, c)) + "\n"
-        rows = [self._row(record, channel) for channel in record.channels]
+            return "\n".join(self._paragraph(record)) + "\n"
+        rows = [self._rows.row(record, channel) for channel in record.channels]
         if not self._started:
             self._started = True
-            rows.insert(0, self._header())
-        for channel in record.channels:
-            self._refused.update(dict.fromkeys(self._refusals(channel)))
-        self._estimated |= record.speed_source == "estimated"
+            rows.insert(0, self._rows.header())
+        self._refused.update(dict.fromkeys(self._not_judged(record)))
+        self._estimated |= record.rpm_sigma is not None
         return "\n".join(rows)
 
     def skipped(self, item: Skipped) -> str:
         """A record that is not among the results."""
         return self._words.text("cli.skipped", name=item.name, reason=item.told(self._words))
 
-    def end(self, records: int, skipped: int, leading: Counter[tuple[str, str | None]]) -> str:
-        """What holds for all records together; nothing when each was told in full."""
+    def said(self, record: RecordAnalysis) -> str:
+        """What is named of a record in a word: a fault's key, or why there is none."""
+        return said_of(record)
+
+    def end(
+        self,
+        records: int,
+        skipped: int,
+        leading: Counter[tuple[str, str | None]],
+        named: Counter[tuple[str, str]] | None = None,
+    ) -> str:
+        """What holds for all records together; nothing when each was told in full.
+
+        `leading` and `named` count, by the label `fault` of the records, which defect leads, what is named.
+        """
         lines = []
         if self._bearing is not None and self._bearing.estimated:
             lines.append(self._words.text("cli.estimated", designation=self._bearing.designation))
@@ -54,39 +83,53 @@ class Writer:
             lines += ["", self._words.text("cli.summary", records=records, skipped=skipped)]
             lines += ([note] if self._bearing else []) + list(self._refused)
             lines += [self._words.text("cli.rotation_note")] if self._estimated else []
-            lines += self._counts(leading)
+            lines += self._rows.counts(leading) if self._bearing else []
+            lines += self._rows.confusion(named or Counter())
         return "".join(f"{line}\n" for line in lines)
 
-    def _paragraph(self, record: RecordAnalysis, channel: ChannelAnalysis) -> list[str]:
+    def _paragraph(self, record: RecordAnalysis) -> list[str]:
+        """What a technician asks, in that order: signal, levels, state, what is wrong, what is not judged."""
+        levels = [line for channel in record.channels for line in self._levels(channel)]
+        lines = [line for channel in record.channels for line in self._lines(record, channel)]
+        told = [*levels, self._state(record), *self._diagnoses(record), *self._not_judged(record), *lines]
+        return [self._head(record), *(f"  {line}" for line in told)]
+
+    def _head(self, record: RecordAnalysis) -> str:
         text, number = self._words.text, self._words.number
-        feature = channel.features.get
-        head = [f"{text('cli.record')} {record.record}", text("cli.channel", name=channel.channel)]
-        head.append(self._rotation(record))
         seconds = number(record.n_samples / record.fs_hz, 2)
+        head = [f"{text('cli.record')} {record.record}", self._rotation(record)]
         head.append(text("cli.seconds", value=seconds, fs=number(record.fs_hz, 0)))
         head += [f"{name} {value}" for name, value in record.labels.items() if name == "fault"]
-        lines = [" · ".join(head)]
-        if feature("velocity_rms_mm_s") is not None:
-            lines.append("  " + text("cli.velocity", value=self._velocity(channel)))
-        if said := self._judged(channel):
-            lines[-1] = text("cli.judged_of", what=lines[-1], judged=said)
-        if feature("acceleration_rms_m_s2") is not None:
-            rms, peak = (self._value(channel, f"acceleration_{name}_m_s2", 2) for name in ("rms", "peak"))
-            lines.append("  " + text("cli.acceleration", rms=rms, peak=peak))
-        crest, kurtosis = (self._value(channel, name, 2) for name in ("crest_factor", "kurtosis"))
-        lines.append("  " + text("cli.shape", crest=crest, kurtosis=kurtosis))
-        lines += [f"  {line}" for line in self._lines(channel)]
-        return lines + [f"  {line}" for line in self._refusals(channel)]
+        return " · ".join(head)
 
     def _rotation(self, record: RecordAnalysis) -> str:
-        """The speed; of an estimate, within what it lies in 95 of 100 cases (two standard deviations)."""
+        """The speed; one that is not exact with two standard deviations, 95 of 100 cases."""
         text, number = self._words.text, self._words.number
         if record.rpm is None:
             return text("cli.rotation_unknown")
         value = number(record.rpm, 0)
         if record.rpm_sigma is None:
             return text("cli.rotation", value=value)
-        return text("cli.rotation_estimated", value=value, aside=number(math.ceil(2 * record.rpm_sigma), 0))
+        key = "cli.rotation_estimated" if record.speed_source == "estimated" else "cli.rotation_about"
+        return text(key, value=value, aside=number(math.ceil(2 * record.rpm_sigma - 1e-9), 0))
+
+    def _levels(self, channel: ChannelAnalysis) -> list[str]:
+        """The signal of a channel and its levels."""
+        text, words = self._words.text, self._words
+        crest, kurtosis = (level(channel, name, 2, words) for name in ("crest_factor", "kurtosis"))
+        shape = text("cli.shape", crest=crest, kurtosis=kurtosis)
+        name = text("cli.channel", name=channel.channel)
+        lines = [f"{name} · {text(f'cli.quality_{channel.quality}')} · {shape}"]
+        if channel.features.get("velocity_rms_mm_s") is not None:
+            lines.append("  " + text("cli.velocity", value=velocity(channel, words)))
+            if said := self._judged(channel):
+                lines[-1] = text("cli.judged_of", what=lines[-1], judged=said)
+        elif said := self._judged(channel):
+            lines.append(f"  {said}")
+        if channel.features.get("acceleration_rms_m_s2") is not None:
+            rms, peak = (level(channel, f"acceleration_{name}_m_s2", 2, words) for name in ("rms", "peak"))
+            lines.append("  " + text("cli.acceleration", rms=rms, peak=peak))
+        return lines
 
     def _judged(self, channel: ChannelAnalysis) -> str:
         """What is said of the velocity; nothing where it is not judged."""
@@ -108,12 +151,103 @@ class Writer:
             return f"> {self._words.text(f'limit.{judgement.limit_name}')}"
         return self._words.text("cli.no_zone")
 
-    def _lines(self, channel: ChannelAnalysis) -> list[str]:
+    def _state(self, record: RecordAnalysis) -> str:
+        """The state of the record. Without limits it is not judged: one record learns nothing."""
+        text, state = self._words.text, record.judgement.state
+        said = text("cli.state_open") if state is State.LEARNING else text(f"state.{state}")
+        return text("cli.state", state=said)
+
+    def _diagnoses(self, record: RecordAnalysis) -> list[str]:
+        """What is named, each with evidence and advice; else what comes nearest, or that nothing shows."""
+        text = self._words.text
+        several = len(record.diagnosis) > 1
+        said = []
+        for place, (found, advice) in enumerate(zip(record.diagnosis, record.advice, strict=True), start=1):
+            said += self._diagnosis(found, advice, f"{place}. " if several else "")
+        if isinstance(record.bearing, BearingFinding) and record.bearing.fault is None:
+            said.append(self._open(record, record.bearing))
+        elif record.shaft_judged and not record.diagnosis:
+            said.append(text("cli.diagnosis_no_shaft"))
+        return said
+
+    def _open(self, record: RecordAnalysis, finding: BearingFinding) -> str:
+        """That no part of the bearing is named, and which comes nearest if any comes near."""
+        if finding.confidence >= NEAR:
+            sure = self._words.number(100 * finding.confidence, 0)
+            fault = fault_text(finding.leading, self._words)
+            return self._words.text("cli.diagnosis_open", fault=fault, confidence=sure)
+        nothing = record.shaft_judged and not record.diagnosis
+        return self._words.text("cli.diagnosis_nothing" if nothing else "cli.diagnosis_no_bearing")
+
+    def _diagnosis(self, found: Diagnosis, advice: Advice, place: str) -> list[str]:
+        text, number = self._words.text, self._words.number
+        key = "cli.diagnosis_unidentified" if found.fault is Fault.UNIDENTIFIED else "cli.diagnosis"
+        fault = fault_text(found.fault, self._words)
+        said = text(key, fault=f"{place}{fault}", confidence=number(100 * found.confidence, 0))
+        said = text("cli.diagnosis_severity", diagnosis=said, severity=found.severity)
+        if found.not_separated:
+            others = self._words.text("cli.comma").join(
+                fault_text(f, self._words) for f in found.not_separated
+            )
+            key = (
+                "cli.diagnosis_may_be" if found.fault is Fault.UNIDENTIFIED else "cli.diagnosis_not_separated"
+            )
+            said = text(key, diagnosis=said, others=others)
+        proof = dict.fromkeys(f"  {mark} {sentence}" for mark, sentence in self._proof(found))
+        advised = replace(advice, machine="", blocks=0)  # it stands under its record, which is one block
+        return [
+            said,
+            *list(proof)[:MOST_EVIDENCE],
+            "  " + text("cli.advice", advice=advice_text(advised, self._words)),
+        ]
+
+    def _proof(self, found: Diagnosis) -> list[tuple[str, str]]:
+        """What speaks for a diagnosis and against it, leads first; one number may be evidence twice."""
+        told = [item for item in found.evidence if item.met > 0 and item.key not in UNTOLD]
+        ranked = sorted(told, key=lambda item: item.key not in LEADS)  # sorts stably
+        return [("−" if item.weight < 0 else "+", evidence_text(item, self._words)) for item in ranked]
+
+    def _not_judged(self, record: RecordAnalysis) -> list[str]:
+        """Why something is not judged: one line for all that an option would give, one for anything else."""
+        missing = [r for reason in MISSING for r in record.refusals if r.reason == reason]
+        lines = []
+        if missing:
+            lines.append(self._told("cli.refused", missing[0]))
+        if len(missing) > 1:
+            names = self._words.text("cli.comma").join(
+                self._words.text(f"cli.missing_{r.reason}") for r in missing[1:]
+            )
+            lines[0] += " " + self._words.text("cli.missing", names=names)
+        rest = [("cli.refused", r) for r in record.refusals if r not in missing]
+        rest += [("cli.doubted", doubt) for doubt in record.doubts]
+        return lines + [self._of_channels(record, key, told) for key, told in rest]
+
+    def _of_channels(self, record: RecordAnalysis, key: str, told: Refusal) -> str:
+        """A refusal or doubt, with the channels that it is about unless it is about all."""
+        about = [c.channel for c in record.channels if told in (*c.refusals, *c.doubts)]
+        line = self._told(key, told)
+        if len(about) == len(record.channels):
+            return line
+        return f"{line} ({', '.join(self._words.text('cli.channel', name=name) for name in about)})"
+
+    def _told(self, key: str, told: Refusal) -> str:
+        return self._words.text(
+            key,
+            reason=self._words.text(f"refusal.{told.reason}"),
+            remedy=self._words.text(f"remedy.{told.remedy}"),
+        )
+
+    def _lines(self, record: RecordAnalysis, channel: ChannelAnalysis) -> list[str]:
         """The table of defect lines, and which of them stand highest."""
         if not channel.lines:
             return []
         text, number = self._words.text, self._words.number
+        several = len(record.channels) > 1
+        if several and channel.leading is None and not channel.unsearched:
+            return [f"{text('cli.channel', name=channel.channel)} · {self._highest(channel)}"]
         rows = [[text(f"cli.{name}") for name in ("defect", "order", "frequency", "harmonics", "bits")]]
+        if several:
+            rows[0][0] = f"{rows[0][0]}, {text('cli.channel', name=channel.channel)}"
         for line in channel.lines:
             cells = (
                 number(line.order, 3),
@@ -125,97 +259,15 @@ class Writer:
         for gap in channel.unsearched:
             cells = (number(gap.order, 3), number(gap.frequency_hz, 2), text(f"cli.{gap.reason}"), "–")
             rows.append([text(f"defect.{gap.defect}"), *cells])
+        return [*table(rows), self._highest(channel)]
+
+    def _highest(self, channel: ChannelAnalysis) -> str:
         first = channel.leading
-        verdict = (
-            text("cli.no_line")
-            if first is None
-            else text(
-                "cli.leading",
-                defect=text(f"defect.{first.defect}"),
-                harmonics=first.harmonics,
-                bits=number(first.bits, 1),
-            )
+        if first is None:
+            return self._words.text("cli.no_line")
+        return self._words.text(
+            "cli.leading",
+            defect=self._words.text(f"defect.{first.defect}"),
+            harmonics=first.harmonics,
+            bits=self._words.number(first.bits, 1),
         )
-        return [*table(rows), verdict]
-
-    def _refusals(self, channel: ChannelAnalysis) -> list[str]:
-        return [
-            self._words.text(
-                key,
-                reason=self._words.text(f"refusal.{refusal.reason}"),
-                remedy=self._words.text(f"remedy.{refusal.remedy}"),
-            )
-            for key, refusals in (("cli.refused", channel.refusals), ("cli.doubted", channel.doubts))
-            for refusal in refusals
-        ]
-
-    def _velocity(self, channel: ChannelAnalysis) -> str:
-        """The velocity that was judged (from 2 Hz on below 600 r/min), else that of 10-1000 Hz."""
-        judgement = channel.judgement
-        if judgement.judged is not None and judgement.value is not None:
-            return self._words.number(judgement.value, 2)
-        return self._value(channel, "velocity_rms_mm_s", 2)
-
-    def _value(self, channel: ChannelAnalysis, feature: str, digits: int) -> str:
-        value = channel.features.get(feature)
-        return self._words.number(float("nan") if value is None else value, digits)
-
-    def _header(self) -> str:
-        names = [self._words.text(f"cli.{name}") for name in ("record", "channel_column", "rotation_column")]
-        names += [self._words.text(f"cli.{n}_column") for n in ("velocity", "zone", "crest", "kurtosis")]
-        defects = [name.upper() for name in BEARING_DEFECTS] if self._bearing else []
-        return _columns([*names, *defects, self._words.text("cli.leading_column")])
-
-    def _row(self, record: RecordAnalysis, channel: ChannelAnalysis) -> str:
-        number = self._words.number
-        judgement = channel.judgement
-        cells = [
-            record.record,
-            channel.channel,
-            ("" if record.rpm_sigma is None else "≈")
-            + number(float("nan") if record.rpm is None else record.rpm, 0),
-        ]
-        stopped = self._words.text("state.stopped") if judgement.state is State.STOPPED else "–"
-        cells += [self._velocity(channel), judgement.zone or judgement.limit_name or stopped]
-        cells += [self._value(channel, name, 1) for name in ("crest_factor", "kurtosis")]
-        if self._bearing:
-            found = {line.defect: f"{line.harmonics}/{number(line.bits, 1)}" for line in channel.lines}
-            cells += [found.get(defect, "–") for defect in BEARING_DEFECTS]
-        first = channel.leading.defect if channel.leading else None
-        return _columns([*cells, self._leading(first) if channel.lines else "–"])  # nothing was searched
-
-    def _leading(self, defect: str | None) -> str:
-        return self._words.text(f"defect.{defect}" if defect else "cli.none")
-
-    def _counts(self, leading: Counter[tuple[str, str | None]]) -> list[str]:
-        """How often each defect leads, for each value of the label `fault`."""
-        if not leading:
-            return []
-        faults = sorted({fault for fault, _ in leading})
-        defects = [*BEARING_DEFECTS, None]
-        rows = [["fault", *(self._leading(defect) for defect in defects)]]
-        rows += [[fault, *(str(leading[fault, defect]) for defect in defects)] for fault in faults]
-        return ["", self._words.text("cli.counts", label="fault"), *table(rows)]
-
-
-_WIDTHS = (28, 8, 8, 10, 10, 8, 9, 9, 9, 9, 9)
-"""Columns of the running table: rows are printed as they come, before the widest cell is known."""
-
-
-def _columns(cells: Sequence[str]) -> str:
-    padded = [
-        cell.ljust(w) if i < 2 else cell.rjust(w)
-        for i, (cell, w) in enumerate(zip(cells, _WIDTHS, strict=False))
-    ]
-    return "  ".join([*padded[: len(cells) - 1], cells[-1]])
-
-
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines: the first column to the left, the others to the right, as wide as they need to be."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]

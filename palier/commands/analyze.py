@@ -6,7 +6,6 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,6 +39,10 @@ FEW = 3
 """Up to this many records are told in full, more of them as a table."""
 
 
+MOST_TOLERANCE = 10.0
+"""Small motors slip by so many percent; within more than that half or twice another line is soon met."""
+
+
 class FailOn(StrEnum):
     """From which state on a script wants exit code 1."""
 
@@ -62,6 +65,14 @@ def analyze(
             help="Where no speed is given, estimate it from the spectrum within this range, e.g. 1455-1500.",
         ),
     ] = None,
+    rpm_tolerance: Annotated[
+        float | None,
+        typer.Option(
+            "--rpm-tolerance",
+            metavar="PERCENT",
+            help="The speed is that of a nameplate: look for the real one so near to it, e.g. 2.",
+        ),
+    ] = None,
     unit: UnitOption = None,
     bearing: BearingOption = None,
     bearing_orders: BearingOrdersOption = None,
@@ -78,22 +89,25 @@ def analyze(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Look into recordings: features, zone, lines of bearing defects, or why there are none.
+    """Look into recordings: zone, what is wrong and what to do about it, or why nothing can be said.
 
     Needs no broker and no history. Each record is judged by itself, from the sample rate, the speed of
     rotation, the unit, the bearing and the limits that you give, or that an index gives for many records.
-    What is not given is not guessed: without a unit there is no zone, without a speed there are no bearing
-    lines, and a zone holds only if the machine was running; the answer says so. A speed that nobody measured
-    can be estimated with --rpm-range: from the nameplate to the synchronous speed of a motor, or the range
-    of its drive. The narrower, the surer.
+    What is not given is not guessed: without a unit and limits there is no zone and no fault of the shaft,
+    without a speed no diagnosis of the bearing, and a zone holds only if the machine was running; the answer
+    says so. Channels of one record are those of one point; names like H, V, A tell their directions.
+    A speed that nobody measured can be estimated with --rpm-range: from the nameplate to the synchronous
+    speed of a motor, or the range of its drive. The narrower, the surer. --rpm is taken as measured: of a
+    nameplate's, say with --rpm-tolerance how far off it may be.
 
     Example:
       palier analyze pump.csv --fs 25600 --unit g --rpm 1485 --bearing 6309 --limits iso20816-3:g2:rigid
       palier analyze rig.npz --index rig.csv --bearing 6205
-      palier analyze rig.npz --index rig.csv --bearing 6205 --json | jq .leading
+      palier analyze rig.npz --index rig.csv --bearing 6205 --json | jq .diagnosis
     """
     from palier.analysis import Analyzer
 
+    from .analysis_json import as_json
     from .analysis_text import Writer
 
     words = catalogue(lang)
@@ -101,22 +115,25 @@ def analyze(
         raise CommandError(
             "--rpm and --rpm-range must not both be given: a known speed is not estimated", USAGE
         )
-    analyzer = Analyzer(bearing_of(bearing, bearing_orders), _limits(limits), _range_hz(rpm_range))
+    analyzer = Analyzer(
+        bearing_of(bearing, bearing_orders), _limits(limits), _range_hz(rpm_range), _tolerance(rpm_tolerance)
+    )
     files = _open(recordings, index, fs_hz=fs, rpm=rpm, unit=unit, channel=channel)
     skipped = _skipped_everywhere(files)
     count = sum(map(len, files))
     writer = Writer(words, analyzer.bearing, in_full=count <= FEW)
-    worst, leading = 0, Counter[tuple[str, str | None]]()
+    worst, leading, named = 0, Counter[tuple[str, str | None]](), Counter[tuple[str, str]]()
     for record in _watched(_analyses(files, analyzer), count, quiet):
         worst = max(worst, *(c.judgement.severity for c in record.channels))
         if "fault" in record.labels:
             leading[record.labels["fault"], record.leading.defect if record.leading else None] += 1
+            named[record.labels["fault"], writer.said(record)] += 1
         typer.echo(json.dumps(as_json(record), ensure_ascii=False) if json_output else writer.record(record))
     if not quiet:
         for item in skipped:
             typer.echo(writer.skipped(item), err=True)
     if not json_output:
-        typer.echo(writer.end(count, len(skipped), leading), nl=False)
+        typer.echo(writer.end(count, len(skipped), leading, named), nl=False)
     if fail_on is not None and worst >= _SEVERITY[fail_on]:
         raise typer.Exit(FAILED)
 
@@ -138,6 +155,17 @@ def _range_hz(text: str | None) -> tuple[float, float] | None:
             USAGE,
         )
     return low / 60, high / 60
+
+
+def _tolerance(percent: float | None) -> float | None:
+    """The share that `--rpm-tolerance` is."""
+    if percent is not None and not 0 < percent <= MOST_TOLERANCE:
+        raise CommandError(
+            f"--rpm-tolerance must be above 0 and at most {MOST_TOLERANCE:g} percent of the speed, got "
+            f"{percent:g}: give the range as --rpm-range instead",
+            USAGE,
+        )
+    return None if percent is None else percent / 100
 
 
 def _limits(name: str | None) -> LimitSet | None:
@@ -200,12 +228,3 @@ def _watched(records: Iterator[RecordAnalysis], count: int, quiet: bool) -> Iter
 
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
         yield from progress.track(records, total=count, description="palier analyze")
-
-
-def as_json(record: RecordAnalysis) -> dict[str, object]:
-    """A record for programs: keys are those of `RecordAnalysis`, zone, state and reasons by their keys."""
-    out = asdict(record)
-    leading = record.leading
-    out["leading"] = None if leading is None else leading.defect
-    out["labels"] = dict(record.labels)
-    return out

@@ -16,6 +16,7 @@ from palier.analysis import (
     LIMITS_NOT_GIVEN,
     LINES_NOT_SEARCHABLE,
     RUNNING_UNKNOWN,
+    SEEMS_STOPPED,
     SPEED_UNKNOWN,
     Analyzer,
     ChannelAnalysis,
@@ -110,6 +111,16 @@ def test_spikes_are_told_beside_the_zone() -> None:
     assert "Sous réserve : le signal contient des parasites." in told
 
 
+def turning(speed_hz: float, harmonics: int = 4, seconds: float = 4.0) -> npt.NDArray[np.float64]:
+    """Harmonics of a shaft in noise."""
+    rng = np.random.default_rng(3)
+    t = np.arange(round(FS_HZ * seconds)) / FS_HZ
+    x = rng.normal(0, 1, t.size)
+    for k in range(1, harmonics + 1):
+        x += 0.5 / k * np.sin(2 * np.pi * k * speed_hz * t)
+    return np.asarray(x)
+
+
 def quiet() -> npt.NDArray[np.float64]:
     """Noise of a sensor on a machine at rest: far below anything that runs."""
     return np.asarray(np.random.default_rng(5).normal(0, 0.01, round(4 * FS_HZ)))
@@ -139,8 +150,8 @@ def test_a_sensor_at_fault_on_a_machine_at_rest_is_told_beside() -> None:
 def test_without_a_speed_a_zone_holds_only_if_the_machine_was_running(
     range_hz: tuple[float, float] | None,
 ) -> None:
-    """No record tells that nothing turns, so none takes the zone away: an alert must not vanish with it."""
-    analysis = Analyzer(None, LIMITS, range_hz).analyze(recording(quiet(), rpm=None))
+    """What shakes at all is judged: an alert must not vanish because nobody told the speed."""
+    analysis = Analyzer(None, LIMITS, range_hz).analyze(recording(10 * quiet(), rpm=None))
     (channel,) = analysis.channels
     assert (channel.judgement.zone, channel.doubts) == ("A", (RUNNING_UNKNOWN,))
     told = Writer(Catalogue("en"), None, in_full=True).record(analysis)
@@ -148,15 +159,36 @@ def test_without_a_speed_a_zone_holds_only_if_the_machine_was_running(
 
 
 def test_a_speed_that_is_told_or_found_vouches_for_the_zone() -> None:
-    told = look(recording(quiet(), rpm=1500.0))
+    told = look(recording(10 * quiet(), rpm=1500.0))
     assert (told.judgement.zone, told.doubts) == ("A", ())
     found = Analyzer(None, LIMITS, (24.25, 25.0)).analyze(recording(turning(24.68), rpm=None))
     assert RUNNING_UNKNOWN not in found.channels[0].doubts
 
 
 def test_where_nothing_is_judged_nothing_is_said_of_running() -> None:
-    assert look(recording(quiet(), rpm=None), limits=False).doubts == ()
+    assert look(recording(10 * quiet(), rpm=None), limits=False).doubts == ()
     assert look(recording(np.zeros(25_600), rpm=None)).doubts == ()
+
+
+@pytest.mark.parametrize("rpm", [None, 1500.0])
+def test_a_record_in_which_nothing_shakes_is_of_a_machine_at_rest(rpm: float | None) -> None:
+    """Whatever speed its nameplate says: no machine above 600 r/min is as quiet as its sensor."""
+    analysis = Analyzer(BEARING, LIMITS).analyze(recording(quiet(), rpm=rpm))
+    assert (analysis.judgement.state, analysis.judgement.zone) == (State.STOPPED, None)
+    assert (analysis.doubts, analysis.refusals, analysis.diagnosis) == ((SEEMS_STOPPED,), (), ())
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        recording(quiet(), rpm=30.0),  # a kiln
+        recording(quiet() + 0.01 * turning(25.0), rpm=1500.0),  # lines at its speed
+        recording(quiet(), unit="unknown"),  # nobody knows how much that is
+    ],
+    ids=["slow", "shows its shaft", "no unit"],
+)
+def test_a_quiet_machine_that_may_turn_is_not_at_rest(record: Recording) -> None:
+    assert Analyzer(BEARING, LIMITS).analyze(record).judgement.state != State.STOPPED
 
 
 @pytest.mark.parametrize("unit", ["g", "m/s²"])
@@ -183,16 +215,6 @@ def test_what_is_not_given_is_refused_not_guessed() -> None:
     channel = look(recording(tone(3.0), rpm=None), limits=False)
     assert channel.refusals == (LIMITS_NOT_GIVEN, BEARING_UNKNOWN, SPEED_UNKNOWN)
     assert (channel.judgement.zone, channel.lines, channel.leading) == (None, (), None)
-
-
-def turning(speed_hz: float, harmonics: int = 4, seconds: float = 4.0) -> npt.NDArray[np.float64]:
-    """Harmonics of a shaft in noise."""
-    rng = np.random.default_rng(3)
-    t = np.arange(round(FS_HZ * seconds)) / FS_HZ
-    x = rng.normal(0, 1, t.size)
-    for k in range(1, harmonics + 1):
-        x += 0.5 / k * np.sin(2 * np.pi * k * speed_hz * t)
-    return np.asarray(x)
 
 
 def test_a_speed_is_estimated_within_its_range_and_says_so() -> None:
