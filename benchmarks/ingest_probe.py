@@ -54,7 +54,9 @@ PARTS: Final = (
     ("series", "palier.historian.influx", "InfluxHistorian.write"),
     ("series", "palier.historian.sqlite", "SqliteHistorian.write"),
     ("records", "palier.historian.records", "Records.commit"),
-    ("commit", "ingest.commit", "Committer.commit"),
+    ("commit", "ingest.commit", "Committer.compute"),
+    ("commit", "ingest.commit", "Committer.keep"),
+    ("commit", "ingest.commit", "Committer.store"),
     ("acknowledgements", "ingest.service", "Service._command"),
     ("loop", "ingest.service", "Service._turn"),
 )

@@ -78,8 +78,19 @@ class QueueEmpty:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Computed:
+    """The features of the batch are there, and it waits for the stores: the next may be computed."""
+
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Committed:
-    """The batch is durable. `moved` are frames of it that were put aside while they were scored or stored."""
+    """The batch is durable. `moved` are frames of it that were put aside while they were scored or stored.
+
+    `seconds` is what it took of the time that batches share: from the end of the one before, or from its own
+    beginning where there was a pause.
+    """
 
     batch: Batch
     seconds: float
@@ -88,12 +99,23 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class StoreFailed:
-    """The batch could not be made durable: it must be tried again, and nobody may send more."""
+    """The oldest batch in hand could not be made durable: it must be tried again, and nobody may send more.
+
+    `why` is a sentence for people.
+    """
+
+    why: str = ""
+
+
+Outcome = Computed | Committed | StoreFailed
+"""What became of a batch, as those report who work on it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Commit:
-    """Effect: make this batch durable, then report `Committed` or `StoreFailed`."""
+    """Effect: make this batch durable behind all before it, and report `Computed`, then `Committed` or
+    `StoreFailed`. A batch that failed is given once more to be tried again.
+    """
 
     batch: Batch
 

@@ -8,6 +8,7 @@ and only then may anybody be told."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -31,6 +32,7 @@ from .knowledge import Knowledge, Speeds
 from .probation import ATTEMPTS, DEADLY, Probation
 from .quarantine import SCORING_FAILED, Problem, put_frame_aside
 from .scoring import Scored, Scorer
+from .spectra import SpectraKept
 
 log = structlog.get_logger(__name__)
 
@@ -64,14 +66,19 @@ class Stores:
     waveforms: WaveformWriter
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """How far a batch has come; kept while the store is down, so that no step is done twice."""
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """How far a batch has come; kept while the store is down, so that no step is done twice.
+
+    Until it is `computed` what it holds of features and of frames put aside belongs to who computes.
+    """
 
     batch: Batch
-    assessed: list[Assessed]
     frames: list[WorkFrame]  # those not put aside
-    moved: list[QuarantineRow]
+    unproven: bool = False  # frames have to be noted before they are worked on
+    computed: threading.Event = field(default_factory=threading.Event)
+    assessed: list[Assessed] = field(default_factory=list)
+    moved: list[QuarantineRow] = field(default_factory=list)
     moved_alone: list[QuarantineRow] = field(default_factory=list)  # durable before the rest of the batch
     refs: dict[FrameId, WaveformRef] = field(default_factory=dict)
 
@@ -83,8 +90,10 @@ class _Attempt:
 
 
 class Committer:
-    """Scores and stores batches one at a time. `in_force` are the states; they advance with each commit.
+    """Computes and stores batches. `in_force` are the states, which advance with each that is stored;
     `doubts` are those of the sensors.
+
+    One thread may compute a batch while another stores the one before it: what they share is the attempt.
     """
 
     def __init__(
@@ -95,48 +104,69 @@ class Committer:
         spectrum_interval_s: float,
         wall_ns: Callable[[], int],
         in_force: Mapping[Key, InForce] | None = None,
+        spectra: Mapping[Key, int] | None = None,
         failpoints: Failpoints | None = None,
         probation: Probation | None = None,
     ) -> None:
-        """`spectrum_interval_s` is in plant time. `probation` follows a run that did not end well."""
+        """`spectrum_interval_s` is in plant time; `spectra` says when they were last written. `probation`
+        follows a run that did not end well.
+        """
         self.in_force: dict[Key, InForce] = dict(in_force or {})
         self.doubts = Doubts()
         self._stores = stores
         self._knowledge = knowledge
         self._speeds = Speeds(knowledge)
         self._scorer = Scorer(knowledge, self._speeds)
-        self._spectra = _SpectraKept(spectrum_interval_s)
+        self._spectra = SpectraKept(spectrum_interval_s, spectra)
         self._wall_ns = wall_ns
         self._failpoints = failpoints or Failpoints()
         self._probation = probation
-        self._attempt: _Attempt | None = None
 
-    def commit(self, batch: Batch) -> tuple[QuarantineRow, ...]:
-        """Make a batch durable; what of it was put aside on the way. Raises Unavailable: try the same
-        again.
+    def begin(self, batch: Batch) -> Attempt:
+        """A batch to be computed and kept, then stored."""
+        return Attempt(batch, list(batch.frames), unproven=self._probation is not None)
+
+    def compute(self, attempt: Attempt) -> bool:
+        """Features and judgements of a batch; batches in their order. Whether they are there: in probation
+        it is storing that computes, one suspect after the other.
+        """
+        proven = not attempt.unproven
+        if proven:
+            self._hear(attempt.batch)
+            self._score(attempt, attempt.frames)
+        attempt.computed.set()
+        return proven
+
+    def keep(self, attempt: Attempt) -> None:
+        """Make the waveforms of a batch durable, whether its features are there or not. Raises Unavailable.
+
+        What can't be scored leaves bytes that no record knows: thinning takes them.
+        """
+        if not attempt.unproven:
+            self._failpoints.reach("before_waveforms")
+            self._write_waveforms(attempt)
+
+    def store(self, attempt: Attempt) -> tuple[QuarantineRow, ...]:
+        """Make a batch durable that is computed and kept; what of it was put aside on the way. Batches in
+        their order, one at a time. Raises Unavailable: keep and store the same again.
         """
         try:
-            return self._commit(batch)
+            if attempt.unproven:
+                self._prove(attempt)
+                self.keep(attempt)
+            self._make_durable(attempt)
         except Unavailable:
             if self._probation is not None:
-                self._probation.acquit([work.id for work in batch.frames if work.id is not None])
+                self._probation.acquit([work.id for work in attempt.batch.frames if work.id is not None])
             raise
-
-    def _commit(self, batch: Batch) -> tuple[QuarantineRow, ...]:
-        attempt = self._attempt
-        if attempt is None or attempt.batch is not batch:
-            attempt = self._attempt = self._begin(batch)
-        self._make_durable(attempt)
-        self._attempt = None
         return (*attempt.moved_alone, *attempt.moved)
 
-    def _make_durable(self, attempt: _Attempt) -> None:
-        self._failpoints.reach("before_waveforms")
-        self._write_waveforms(attempt)
+    def _make_durable(self, attempt: Attempt) -> None:
+        """All that follows the waveforms."""
         self._failpoints.reach("before_series")
         advanced, spectra = self._write_series(attempt)
         self._failpoints.reach("before_records")
-        self._stores.records.commit(self._records(attempt, advanced))
+        self._stores.records.commit(self._records(attempt, advanced, spectra))
         self.in_force.update(advanced.in_force)
         self._spectra.written(spectra)
         self.doubts.stored(entry.scored for entry in attempt.assessed)
@@ -147,40 +177,44 @@ class Committer:
         if transitions:
             self._stores.records.commit(RecordsBatch(transitions=transitions))
 
-    def _begin(self, batch: Batch) -> _Attempt:
+    def _hear(self, batch: Batch) -> None:
+        """Learn the speeds that this batch brings, before its blocks are scored."""
         for work in batch.frames:
             if not isinstance(work.frame, Waveform):
                 self._speeds.take(work.site, work.frame)
-        attempt = _Attempt(batch, [], list(batch.frames), [])
-        together = (
-            list(batch.frames) if self._probation is None else self._one_by_one(attempt, self._probation)
-        )
-        self._score(attempt, together)
-        return attempt
 
-    def _one_by_one(self, attempt: _Attempt, probation: Probation) -> list[WorkFrame]:
+    def _prove(self, attempt: Attempt) -> None:
         """Make the suspects of an earlier end durable each alone, for what ends the process may be in the
-        writing too; the others, noted, are left to be worked on together.
+        writing too; the others are noted, and computed together. What fails on the way begins anew.
         """
+        attempt.frames = list(attempt.batch.frames)
+        attempt.moved, attempt.moved_alone = [], []
+        self._hear(attempt.batch)
+        if self._probation is not None:
+            self._one_by_one(attempt, self._probation)
+        self._score(attempt, attempt.frames)
+        attempt.unproven = False
+
+    def _one_by_one(self, attempt: Attempt, probation: Probation) -> None:
         suspects = probation.suspects(work.id for work in attempt.frames if work.id is not None)
         for work in [w for w in attempt.frames if w.id in suspects]:
             if work.id is not None and suspects[work.id] >= ATTEMPTS:
                 attempt.put_aside(work, DEADLY, self._wall_ns())
             elif work.id is not None:
                 probation.begin([work.id])
-                alone = _Attempt(Batch(frames=(work,)), [], [work], [])
+                alone = Attempt(Batch(frames=(work,)), [work])
                 self._score(alone, [work])
+                self.keep(alone)
                 self._make_durable(alone)
                 attempt.moved_alone += alone.moved
-        others = attempt.frames = [work for work in attempt.frames if work.id not in suspects]
-        probation.begin([work.id for work in others if work.id is not None])
+        attempt.frames = [work for work in attempt.frames if work.id not in suspects]
+        probation.begin([work.id for work in attempt.frames if work.id is not None])
         if probation.over:
             self._probation = None
-        return others
 
-    def _score(self, attempt: _Attempt, works: Sequence[WorkFrame]) -> None:
+    def _score(self, attempt: Attempt, works: Sequence[WorkFrame]) -> None:
         assessed, failed = self._score_apart(works)
-        attempt.assessed += assessed
+        attempt.assessed = assessed
         for work, error in failed:
             problem = Problem(SCORING_FAILED, f"{type(error).__name__}: {error}")
             attempt.put_aside(work, problem, self._wall_ns())
@@ -199,12 +233,12 @@ class Committer:
             first, second = self._score_apart(works[:half]), self._score_apart(works[half:])
             return first[0] + second[0], first[1] + second[1]
 
-    def _write_waveforms(self, attempt: _Attempt) -> None:
+    def _write_waveforms(self, attempt: Attempt) -> None:
         try:
             new = [
-                (entry.work.id, entry.scored.block)
-                for entry in attempt.assessed
-                if entry.work.id is not None and entry.work.id not in attempt.refs
+                (work.id, work.frame)
+                for work in attempt.frames
+                if isinstance(work.frame, Waveform) and work.id is not None and work.id not in attempt.refs
             ]
             refs = self._stores.waveforms.append_all(new)
             attempt.refs.update(zip((frame_id for frame_id, _ in new), refs, strict=True))
@@ -213,7 +247,7 @@ class Committer:
             attempt.refs.clear()  # what was appended and not synced can't be relied upon
             raise
 
-    def _write_series(self, attempt: _Attempt) -> tuple[Advance, list[Scored]]:
+    def _write_series(self, attempt: Attempt) -> tuple[Advance, list[Scored]]:
         """Write all series of the attempt; again without the frames whose rows the historian did not take."""
         while True:
             advanced = advance(
@@ -238,7 +272,7 @@ class Committer:
                 return advanced, spectra
 
     def _put_aside_rejected(
-        self, attempt: _Attempt, owned: Sequence[rows.OwnedRows], reports: Sequence[WriteReport]
+        self, attempt: Attempt, owned: Sequence[rows.OwnedRows], reports: Sequence[WriteReport]
     ) -> bool:
         """Whether a frame had to leave the attempt. A third-party node's rows are only counted by the log."""
         reasons: dict[int, str] = {}
@@ -253,11 +287,11 @@ class Committer:
             attempt.put_aside(work, problem, self._wall_ns())
         return bool(leaving)
 
-    def _records(self, attempt: _Attempt, advanced: Advance) -> RecordsBatch:
+    def _records(self, attempt: Attempt, advanced: Advance, spectra: Sequence[Scored]) -> RecordsBatch:
         waveforms = tuple(_waveform_row(entry, attempt.refs) for entry in attempt.assessed if entry.work.id)
         return RecordsBatch(
             stored=tuple(work.id for work in attempt.frames if work.id is not None),
-            states=advanced.state_rows,
+            states=(*advanced.state_rows, *self._spectra.state_rows(spectra)),
             transitions=(*attempt.batch.transitions, *advanced.transitions),
             waveforms=waveforms,
             quarantine=(*attempt.batch.quarantine, *attempt.moved),
@@ -273,33 +307,3 @@ def _waveform_row(entry: Assessed, refs: Mapping[FrameId, WaveformRef]) -> Wavef
     return WaveformRow(
         frame_id, entry.work.site, block.machine, block.point, block.start_ns, refs[frame_id], alarm
     )
-
-
-class _SpectraKept:
-    """Which spectra are written for display: the first of a point, on a change of its state, and at an
-    interval.
-    """
-
-    def __init__(self, interval_s: float) -> None:
-        self._interval_ns = round(interval_s * 1e9)
-        self._last: dict[tuple[str, str, str], int] = {}
-
-    def due(self, scored: Sequence[Scored], advanced: Advance) -> list[Scored]:
-        """The last block of each point whose turn it is."""
-        changed = {(t.site, t.machine, t.point) for t in advanced.transitions if t.point}
-        due: dict[tuple[str, str, str], Scored] = {}
-        for entry in scored:
-            key = _point_key(entry)
-            last = self._last.get(key)
-            if last is None or key in changed or entry.block.start_ns - last >= self._interval_ns:
-                due[key] = entry
-        return list(due.values())
-
-    def written(self, entries: Sequence[Scored]) -> None:
-        """These are durable now."""
-        for entry in entries:
-            self._last[_point_key(entry)] = entry.block.start_ns
-
-
-def _point_key(entry: Scored) -> tuple[str, str, str]:
-    return (entry.work.site, entry.block.machine, entry.block.point)

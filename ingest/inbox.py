@@ -1,5 +1,5 @@
-"""The bounded queue between the link's thread and the worker: the only thing a callback of the client
-touches.
+"""The bounded queue between the link's thread and the one that decides: the only thing a callback of the
+client touches. What becomes of batches comes through it too, ahead of all that arrived.
 
 Rules:
 1. Putting never blocks. A host that stops reading moves the loss into the broker and is declared dead.
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from palier.wire.payload import peek_seq
+
+from .batch import Outcome
 
 MAX_FRAMES: Final = 500
 """Data messages held. Credits are computed so that gateways that follow them never fill it."""
@@ -64,6 +66,7 @@ class Inbox:
         max_control: int = MAX_CONTROL,
     ) -> None:
         self._items: deque[tuple[Item, str | None]] = deque()  # each with the edge that it is counted under
+        self._told: deque[Outcome] = deque()
         self._ready = threading.Condition()
         self._limits = (max_frames, max_bytes, max_frames_of_edge, max_control)
         self._frames = 0
@@ -87,12 +90,23 @@ class Inbox:
                 self.refused += 1
             self._ready.notify()
 
-    def take(self, timeout_s: float) -> Item | None:
-        """The oldest item, None when none comes within `timeout_s`."""
+    def tell(self, outcome: Outcome) -> None:
+        """What became of a batch: there is always room for it."""
         with self._ready:
-            if not self._items:
-                self._ready.wait(timeout_s)
-            if not self._items:
+            self._told.append(outcome)
+            self._ready.notify()
+
+    def take(self, timeout_s: float, *, arrivals: bool = True) -> Item | Outcome | None:
+        """The oldest outcome, else the oldest item; None when nothing comes within `timeout_s`.
+
+        Without `arrivals` items stay where they are: who has no room for them leaves them under the bounds
+        of this queue.
+        """
+        with self._ready:
+            self._ready.wait_for(lambda: self._told or (arrivals and self._items), timeout_s)
+            if self._told:
+                return self._told.popleft()
+            if not (arrivals and self._items):
                 return None
             item, edge = self._items.popleft()
             if isinstance(item, Arrived):

@@ -3,14 +3,16 @@ effects.
 
 Rules:
 1. Everything is read, in order of arrival; nothing that arrives waits for the store.
-2. A batch is committed when the queue runs empty, 50 ms after its first frame, or at half of the frames that
-   all gateways may have in flight (50 to 200), whichever is first.
+2. A batch begins when none is in hand and the queue has run empty, or 5 ms after its first frame. With half
+   of the frames that all gateways may have in flight (50 to 200) it begins as soon as the features of the one
+   before are there: while that waits for the stores. Fewer would not gain by it: both would take turns at the
+   processor, and each take longer.
 3. A frame is acknowledged after the commit that gave it its verdict, and whenever it comes again.
-4. While the store is down one batch is in hand and tried again with a growing pause; credit is 0, and each
-   change to or from 0 is told to every gateway that is online. What exceeds the waiting room is left to the
-   outboxes.
-5. A birth that carries frames in flight is answered with those that have a verdict, behind all earlier
-   frames.
+4. While the store is down no batch begins; the oldest in hand is tried again with a growing pause; credit is
+   0, and each change to or from 0 is told to every gateway that is online. What exceeds the waiting room is
+   left to the outboxes.
+5. A birth that carries frames in flight is answered with those that have a verdict, once all earlier frames
+   have theirs.
 6. A gateway that dies has 10 s to be born again before its machines become unknown: a broker or a host that
    restarts makes every gateway die and be born within seconds, and nothing happened to any machine.
 7. The session of an edge node never decides whether a frame is stored: frames explain themselves.
@@ -20,14 +22,16 @@ Rules:
 | Arrived frame, new | grows | Commit by rule 2 | waits, dropped beyond the waiting room |
 | Arrived frame, with a verdict | - | Acknowledge with the next commit or empty queue | the same |
 | NBIRTH of Palier's | Commit | Acknowledge sync after it | Acknowledge sync at once |
-| Committed | - | Acknowledge | Acknowledge; credit to all |
+| Computed | the next may begin | - | - |
+| Committed | the oldest leaves | Acknowledge | Acknowledge; credit to all |
 | StoreFailed | in hand | credit 0 to all | Commit again after the pause |
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from palier import ranges
 from palier.frames import FrameId
@@ -44,38 +48,38 @@ from .batch import (
     Batch,
     Commit,
     Committed,
+    Computed,
     Counts,
     Effect,
     Now,
     QueueEmpty,
-    Silence,
     StoreFailed,
     WorkFrame,
 )
 from .credit import GATEWAY_WINDOW, NOTHING, CommitRate, Credit, share
 from .edges import Edges
+from .gathering import BATCH_FRAMES, MOST_BATCH_FRAMES, WAITING_FRAMES, Gathering
 from .inbox import Arrived, Refused
 from .knowledge import Knowledge
 from .quarantine import TOPIC, UNEXPECTED, Problem, put_aside
 from .seen import Seen
 
-BATCH_FRAMES: Final = 50
-"""Half of a gateway's window of 100: a batch that needs a whole window would wait for its deadline each
-time."""
-
-MOST_BATCH_FRAMES: Final = 200
-"""Where several gateways send at once more frames share a request to the server and two writes to the disk,
-which take as long for one as for a hundred. Beyond this a batch leaves the processor's cache, and gains no
-more."""
-
-BATCH_S: Final = 0.05  # the longest a frame waits for company
-WAITING_FRAMES: Final = 500  # kept while the store is down, and as many bytes as the inbox keeps
-WAITING_BYTES: Final = 64 * 1024 * 1024
+IN_HAND: Final = 2  # batches: one at the stores, and one that is computed meanwhile
 RETRY_S: Final = (0.2, 5.0)  # first and longest pause before the store is tried again
 ACK_RANGES: Final = 500
 """Ranges in one acknowledgement: some 8 kB. More than that is told in several messages."""
 
-Event = Arrived | Refused | QueueEmpty | Committed | StoreFailed
+Event = Arrived | Refused | QueueEmpty | Computed | Committed | StoreFailed
+
+
+class _Sync(NamedTuple):
+    """The answer that a birth waits for, until so many frames and batches have been settled."""
+
+    edge: str
+    epoch: str
+    in_flight: Ranges
+    frames: int
+    batches: int
 
 
 class Pipeline:
@@ -90,21 +94,28 @@ class Pipeline:
         self.edges = Edges(self.counts)
         self._seen = seen
         self._door = Door(seen, knowledge, newest_live or {})
-        self._frames: list[WorkFrame] = []
-        self._frames_bytes = 0
-        self._waiting: set[FrameId] = set()  # ids in `_frames` and in the batch in hand
-        self._quarantine: list[QuarantineRow] = []
-        self._ledgers: dict[str, LedgerReceipt] = {}  # the newest of each edge
-        self._silences: list[Silence] = []
-        self._transitions: list[Transition] = []
-        self._enough = BATCH_FRAMES  # frames that are a batch
-        self._first_s: float | None = None  # when the first frame of the batch came
-        self._hurry = False  # a birth waits for the frames before it
-        self._in_hand: Batch | None = None
-        self._retry_at_s: float | None = None  # None while the batch in hand is being worked on
+        self._gathering = Gathering()
+        self._waiting: set[FrameId] = set()  # ids of frames that gather, and in the batches in hand
+        self._in_hand: deque[Batch] = deque()  # begun and not durable yet, the oldest first
+        self._computing = False  # the last of them
+        self._taken = self._settled = 0  # frames that came to be committed, and those that were
+        self._begun = self._ended = 0  # batches
+        self._retry_at_s: float | None = None  # None while the batches in hand are being worked on
         self._retry_pause_s = RETRY_S[0]
         self._acks: dict[tuple[str, str], list[int]] = {}
-        self._syncs: list[tuple[str, str, Ranges]] = []
+        self._syncs: list[_Sync] = []
+
+    @property
+    def has_room(self) -> bool:
+        """Whether to take what arrives. While the store is down all is taken, and left where there is no
+        room; else the queue holds it for the moment, and shares its room among the edge nodes.
+        """
+        return not self.store_up or self._gathering.has_room
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing waits to be committed."""
+        return not self._in_hand and not self._gathering
 
     @property
     def waiting(self) -> int:
@@ -119,13 +130,15 @@ class Pipeline:
                 self._arrived(event, now, effects)
             case Refused():
                 self._refused(event, effects)
+            case Computed():
+                self._computing = False
             case Committed():
                 self._committed(event, now, effects)
             case StoreFailed():
                 self._store_failed(now, effects)
             case QueueEmpty():
                 pass
-        self._silences += self.edges.gone(now)
+        self._gathering.silences += self.edges.gone(now)
         self._decide(now, isinstance(event, QueueEmpty), effects)
         return tuple(effects)
 
@@ -163,8 +176,8 @@ class Pipeline:
             case Kind.DDATA if is_frame(payload):
                 self._frame(message, now)
             case Kind.NDATA if (report := read_ledger(payload)) is not None:
-                self._ledgers[topic.edge] = LedgerReceipt(topic.edge, now.wall_ns, report)
-                self._start_batch(now)
+                self._gathering.ledgers[topic.edge] = LedgerReceipt(topic.edge, now.wall_ns, report)
+                self._gathering.begin(now.link_s)
             case Kind.DDATA | Kind.NDATA if not is_frame(payload):
                 for work in self._door.readings(message, self.edges.resolve(topic, payload), now):
                     self._take(work, now)
@@ -204,13 +217,13 @@ class Pipeline:
         if birth.epoch is None:
             return
         if self._seen.is_new_epoch(edge, birth.epoch):
-            self._transitions.append(gateway_event(edge, "new_outbox", birth.epoch, now.plant_ns))
+            self._gathering.transitions.append(gateway_event(edge, "new_outbox", birth.epoch, now.plant_ns))
         if changed:
-            self._transitions.append(
+            self._gathering.transitions.append(
                 gateway_event(edge, "new_configuration", birth.config_hash, now.plant_ns)
             )
-        self._syncs.append((edge, birth.epoch, birth.in_flight))
-        self._hurry = True
+        batches = self._begun + bool(self._gathering)
+        self._syncs.append(_Sync(edge, birth.epoch, birth.in_flight, self._taken, batches))
 
     def _frame(self, message: Message, now: Now) -> None:
         admitted = self._door.frame(message, self._waiting, now)
@@ -228,68 +241,55 @@ class Pipeline:
                 self._put_aside(admitted, now)
 
     def _take(self, work: WorkFrame, now: Now) -> None:
-        full = len(self._frames) >= WAITING_FRAMES or self._frames_bytes + len(work.payload) > WAITING_BYTES
-        if full and self._in_hand is not None:
+        if self._in_hand and self._gathering.is_full_for(work):
             self.counts.refused += 1
             return
         self._door.took(work)
-        self._frames.append(work)
-        self._frames_bytes += len(work.payload)
+        self._gathering.take(work, now.link_s)
+        self._taken += 1
         if work.id is not None:
             self._waiting.add(work.id)
         self.counts.historical += not work.live
-        self._start_batch(now)
 
     def _put_aside(self, row: QuarantineRow, now: Now) -> None:
         self.counts.put_aside(row.reason)
-        if len(self._quarantine) >= WAITING_FRAMES:  # only while the store is down: counted, not acknowledged
+        waiting = self._gathering.quarantine
+        if len(waiting) >= WAITING_FRAMES:  # only while the store is down: counted, not acknowledged
             return
-        self._quarantine.append(row)
+        waiting.append(row)
         if row.frame is not None:
             self._waiting.add(row.frame)
-        self._start_batch(now)
-
-    def _start_batch(self, now: Now) -> None:
-        if self._first_s is None:
-            self._first_s = now.link_s
+        self._gathering.begin(now.link_s)
 
     # The store --------------------------------------------------------------------------------------
 
     def _decide(self, now: Now, queue_empty: bool, effects: list[Effect]) -> None:
         """Commit, commit again, or tell what can be told without a commit."""
-        if self._in_hand is not None:
-            if self._retry_at_s is not None and now.link_s >= self._retry_at_s:
-                self._retry_at_s = None
-                effects.append(Commit(self._in_hand))
-            elif queue_empty or self._hurry:
-                self._answer(now, effects)
-            return
-        gathered = self._frames or self._quarantine or self._ledgers or self._silences or self._transitions
-        if not gathered:
-            if queue_empty or self._hurry:
-                self._answer(now, effects)
-            return
-        first_s = now.link_s if self._first_s is None else self._first_s
-        if queue_empty or self._hurry or len(self._frames) >= self._enough or now.link_s - first_s >= BATCH_S:
-            self._in_hand = self._gather(now)
-            effects.append(Commit(self._in_hand))
+        hurry = bool(self._syncs)
+        if self._retry_at_s is not None and now.link_s >= self._retry_at_s:
+            self._retry_at_s = None
+            effects.append(Commit(self._in_hand[0]))
+        elif self._may_begin(now, queue_empty or hurry):
+            batch = self._gathering.batch(now.link_s)
+            self._in_hand.append(batch)
+            self._computing = True
+            self._begun += 1
+            effects.append(Commit(batch))
+        elif (queue_empty or hurry) and (self._in_hand or not self._gathering):
+            self._answer(now, effects)
 
-    def _gather(self, now: Now) -> Batch:
-        frames, self._frames = self._frames[: self._enough], self._frames[self._enough :]
-        batch = Batch(
-            tuple(frames),
-            tuple(self._quarantine),
-            tuple(self._ledgers.values()),
-            tuple(self._silences),
-            tuple(self._transitions),
-        )
-        self._frames_bytes -= batch.n_bytes
-        self._quarantine, self._ledgers, self._silences, self._transitions = [], {}, [], []
-        self._first_s = now.link_s if self._frames else None
-        return batch
+    def _may_begin(self, now: Now, at_once: bool) -> bool:
+        """Whether the next batch begins: see rule 2."""
+        if not self._gathering or not self.store_up or self._computing:
+            return False
+        if self._in_hand:
+            return len(self._in_hand) < IN_HAND and self._gathering.is_enough
+        return at_once or self._gathering.is_enough or self._gathering.has_waited(now.link_s)
 
     def _committed(self, event: Committed, now: Now, effects: list[Effect]) -> None:
-        batch = event.batch
+        batch = self._in_hand.popleft()
+        if batch is not event.batch:
+            raise AssertionError("batches must become durable in the order in which they began")
         moved = {row.frame for row in event.moved}
         for work in batch.frames:
             self._settle(work.id, work.fingerprint)
@@ -299,7 +299,9 @@ class Pipeline:
         for row in batch.quarantine:
             self._settle(row.frame, None)
         self.rate = self.rate.after(len(batch.frames), batch.n_bytes, event.seconds)
-        self._in_hand = None
+        self._computing = self._computing and bool(self._in_hand)  # in probation it was computed in the end
+        self._settled += len(batch.frames)
+        self._ended += 1
         self._retry_pause_s = RETRY_S[0]
         came_back = not self.store_up
         self.store_up = True
@@ -335,12 +337,15 @@ class Pipeline:
                 for start in range(0, len(told), ACK_RANGES)
             ]
         self._acks = {}
-        self._hurry = bool(self._syncs and self._frames and self.store_up)
-        if self._hurry:
-            return  # frames that came before the birth are still to be committed
-        for edge, epoch, in_flight in self._syncs:
+        due = [sync for sync in self._syncs if self._is_due(sync)]
+        self._syncs = [sync for sync in self._syncs if not self._is_due(sync)] if due else self._syncs
+        for edge, epoch, in_flight, *_ in due:
             effects.append(_told(edge, epoch, self._seen.within(edge, epoch, in_flight), credit, sync=True))
-        self._syncs = []
+
+    def _is_due(self, sync: _Sync) -> bool:
+        """Whether all that came before the birth has its verdict, or can't get one now."""
+        settled = self._settled >= sync.frames and self._ended >= sync.batches
+        return settled or not self.store_up
 
     def _tell_credit(self, now: Now, effects: list[Effect]) -> None:
         """The credit alone, to every gateway that may be sending or waiting."""
@@ -353,7 +358,7 @@ class Pipeline:
         active = self.edges.active(now.link_s)
         credit = share(self.rate, active)
         in_flight = active * min(credit.frames, GATEWAY_WINDOW)
-        self._enough = max(BATCH_FRAMES, min(MOST_BATCH_FRAMES, in_flight // 2))
+        self._gathering.enough = max(BATCH_FRAMES, min(MOST_BATCH_FRAMES, in_flight // 2))
         return credit
 
 

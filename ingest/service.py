@@ -1,15 +1,14 @@
 """The service: wires link, pipeline and stores together, and performs what the pipeline decides.
 
-Threads: the link's (network), this one (everything else), one that serves /healthz, one that looks whether
-this one still moves. A dead or failing part ends the process: a supervisor starts it again, and nothing is
-lost by it."""
+Threads: the link's (network), this one (decisions), two that work on batches (`worker.py`), one that serves
+/healthz, one that looks whether the others still move. A dead or failing part ends the process: a supervisor
+starts it again, and nothing is lost by it."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Final
@@ -18,29 +17,31 @@ import structlog
 
 from palier.clock import PlantClock
 from palier.health import Health, HealthServer
-from palier.historian.base import Unavailable
 from palier.limits import load_limits
 from palier.plant import Plant, load_plant
 from palier.wire.messages import rebirth_payload, stored_payload
 from palier.wire.topics import Kind, Topic
 
-from . import rows
-from .accounting import INTERVAL_S, Accounts
-from .batch import Acknowledge, AskRebirth, Batch, Commit, Committed, Effect, Now, QueueEmpty, StoreFailed
+from .batch import Acknowledge, AskRebirth, Commit, Committed, Effect, Now, QueueEmpty, StoreFailed
 from .commit import Committer, Stores
 from .failpoints import Failpoints
+from .housekeeping import Housekeeping
 from .inbox import Inbox
 from .knowledge import Knowledge
 from .link import HostLink
 from .metrics import IngestCollector, commit_histogram
-from .pipeline import Pipeline
+from .pipeline import Event, Pipeline
 from .probation import EndedWell, Probation
 from .settings import IngestSettings
 from .stores import OpenStores, newest_live, open_stores
 from .upkeep import Upkeep
+from .worker import Worker
 
 TICK_S: Final = 0.1  # how often timers are looked at when nothing arrives
-STUCK_S: Final = 30.0  # without a turn of the loop for so long the service is not ready
+STUCK_S: Final = 30.0  # without a turn of the loop, or at one batch, for so long the service is not ready
+FINISH_S: Final = 15.0
+"""What is in hand may take at the end. A server that does not answer takes longer, and who started us waits
+half a minute before it kills."""
 
 log = structlog.get_logger(__name__)
 
@@ -95,11 +96,10 @@ class Service:
         probation: Probation | None = None,
     ) -> None:
         self._clock: PlantClock = settings.clock.plant_clock()
-        self._stores = stores
         self._health = health
         self._health_port = settings.health_port
         self._failpoints = failpoints
-        in_force = stores.in_force()
+        in_force, spectra = stores.in_force()
         self._pipeline = Pipeline(knowledge, stores.seen(), newest_live(in_force))
         self._committer = Committer(
             Stores(stores.historian, stores.records, stores.waveforms),
@@ -107,11 +107,14 @@ class Service:
             spectrum_interval_s=settings.spectrum_interval_s,
             wall_ns=time.time_ns,
             in_force=in_force,
+            spectra=spectra,
             failpoints=failpoints,
             probation=probation,
         )
-        self._upkeep = Upkeep(stores.historian, stores.records, failpoints)
+        upkeep = Upkeep(stores.historian, stores.records, failpoints)
         self._inbox = Inbox()
+        self._housekeeping = Housekeeping(stores, self._committer, upkeep, self._clock)
+        self._worker = Worker(self._committer, self._housekeeping, self._inbox.tell)
         self._link = HostLink(
             settings.host_id,
             settings.groups or (plant.site_id,),
@@ -121,10 +124,8 @@ class Service:
             monotonic_s=time.monotonic,
             jitter=random.random,
         )
-        self._accounts = Accounts()
-        self._events_rewritten = False
-        self._account_at_s = 0.0
         self._turned_s = time.monotonic()
+        self._look_at_s = 0.0
         self._store_says = ""
         self._commit_seconds = commit_histogram(health.registry)
         health.registry.register(
@@ -140,93 +141,81 @@ class Service:
                 target=self._watch, args=(watching,), name="ingest-watch", daemon=True
             )
             watchdog.start()
+            self._worker.start()
             self._link.start()
             try:
                 while not stop.is_set():
                     self._turn()
-                self._perform(self._pipeline.step(QueueEmpty(), self._now()))
+                self._finish()
             except BaseException as error:
                 self._health.fail(f"{type(error).__name__}: {error}")
                 raise
             finally:
                 self._link.stop()
+                ended = self._worker.stop(FINISH_S)
                 watching.set()
                 watchdog.join()
+            if not ended:
+                raise IngestError(f"a commit did not end within {FINISH_S:g} s: its frames come again")
         log.info("ingest_stopped", stored=self._pipeline.counts.stored)
 
     def _turn(self) -> None:
-        """Take one item, do what follows from it, and look at the timers."""
-        item = self._inbox.take(TICK_S)
-        self._perform(self._pipeline.step(item if item is not None else QueueEmpty(), self._now()))
-        if item is not None and not len(self._inbox):
-            self._perform(self._pipeline.step(QueueEmpty(), self._now()))
+        """Take what comes next, do what follows from it, and look at the timers."""
+        item = self._inbox.take(TICK_S, arrivals=self._pipeline.has_room)
+        if item is not None:
+            self._step(item)
+        if not len(self._inbox):
+            self._step(QueueEmpty())
+        self._look()
+
+    def _finish(self) -> None:
+        """Make durable what was taken from the queue, and say so; what is in the queue comes again."""
+        deadline_s = time.monotonic() + FINISH_S
+        self._step(QueueEmpty())
+        while self._pipeline.store_up and not self._pipeline.at_rest and time.monotonic() < deadline_s:
+            self._step(self._inbox.take(TICK_S, arrivals=False) or QueueEmpty())
+            self._look()
+
+    def _step(self, event: Event) -> None:
+        was_up = self._pipeline.store_up
+        effects = self._pipeline.step(event, self._now())
+        match event:
+            case Committed():
+                self._commit_seconds.observe(event.seconds)
+                if not was_up:
+                    log.info("store_back")
+            case StoreFailed():
+                self._store_says = event.why
+                if was_up:
+                    log.error("store_unavailable", error=event.why)
+        self._perform(effects)
+
+    def _look(self) -> None:
+        """Whether all parts live, and what to tell of them."""
         if not self._link.alive:
             raise IngestError(f"the link died: {self._link.failure!r}")
-        if time.monotonic() >= self._account_at_s:
-            self._account()
-            self._stores_thin()
-        if self._pipeline.store_up and not len(self._inbox):
-            self._upkeep.turn(self._clock.now_ns())
-        self._health.set("broker", self._link.status.online, self._link.status.detail)
-        self._health.set(
-            "store", self._pipeline.store_up, "" if self._pipeline.store_up else self._store_says
-        )
+        if self._worker.failure is not None:
+            raise self._worker.failure
+        if not self._worker.alive:
+            raise IngestError("a thread that works on batches ended without a word")
         self._turned_s = time.monotonic()
+        if self._turned_s < self._look_at_s:
+            return
+        self._look_at_s = self._turned_s + TICK_S
+        store_up = self._pipeline.store_up
+        self._health.set("broker", self._link.status.online, self._link.status.detail)
+        self._health.set("store", store_up, "" if store_up else self._store_says)
 
     def _perform(self, effects: Iterable[Effect]) -> None:
-        todo = deque(effects)
-        while todo:
-            match todo.popleft():
+        for effect in effects:
+            match effect:
                 case Commit(batch):
-                    todo.extend(self._commit(batch))
+                    self._worker.begin(batch)
                 case Acknowledge(edge, stored):
                     self._failpoints.reach("before_acknowledgement")
                     self._command(edge, stored_payload(stored, _wall_ms()))
                 case AskRebirth(edge):
                     self._command(edge, rebirth_payload(_wall_ms()))
-
-    def _commit(self, batch: Batch) -> tuple[Effect, ...]:
-        began_s = time.monotonic()
-        try:
-            moved = self._committer.commit(batch)
-        except Unavailable as error:
-            if self._pipeline.store_up:
-                log.error("store_unavailable", error=str(error))
-            self._store_says = str(error)
-            return self._pipeline.step(StoreFailed(), self._now())
-        seconds = time.monotonic() - began_s
-        self._commit_seconds.observe(seconds)
-        if not self._pipeline.store_up:
-            log.info("store_back")
-        if batch.ledgers:
-            self._account_at_s = 0.0  # after what is owed to the gateways
-        return self._pipeline.step(Committed(batch, seconds, moved), self._now())
-
-    def _account(self) -> None:
-        """Write what the ledgers say now; if the store is down, again in a minute."""
-        self._account_at_s = time.monotonic() + INTERVAL_S
-        plant_ns = self._clock.now_ns()
-        try:
-            if not self._events_rewritten:
-                self._stores.rewrite_events(plant_ns)
-                self._events_rewritten = True
-            lines, events = self._accounts.news(self._stores.records.ledger_lines(time.time_ns()), plant_ns)
-            if lines:
-                self._committer.note([rows.ledger_rows(lines, plant_ns)], events)
-                self._accounts.written(lines)
-        except Unavailable as error:
-            log.warning("ledger_not_written", error=str(error))
-            return
-        for event in events:
-            log.warning(
-                "ledger", edge=f"{event.site}/{event.machine}", state=event.state, detail=event.detail
-            )
-
-    def _stores_thin(self) -> None:
-        try:
-            self._stores.thin()
-        except Unavailable as error:
-            log.warning("waveforms_not_thinned", error=str(error))
 
     def _command(self, edge: str, payload: bytes) -> None:
         """Tell an edge node something; what gets lost the next birth brings."""
@@ -236,7 +225,7 @@ class Service:
     def _watch(self, ended: threading.Event) -> None:
         """States whether the work moves: being connected proves nothing."""
         while True:
-            still_s = time.monotonic() - self._turned_s
+            still_s = max(time.monotonic() - self._turned_s, self._worker.still_s)
             self._health.set("progress", still_s < STUCK_S, f"last turn {still_s:.0f} s ago")
             if ended.wait(1.0):
                 return

@@ -25,6 +25,7 @@ from . import rows
 from .admission import LiveKey
 from .board import VIBRATION, InForce, Key
 from .seen import Seen
+from .spectra import read_spectra
 
 EVENTS_REWRITTEN_NS: Final = 30 * 86_400 * 10**9
 """Transitions written into the series again at start: a historian that was restored or replaced gets a
@@ -49,10 +50,11 @@ class OpenStores:
             seen.load(edge, epoch, ranges.merge(r for verdict in verdicts for r in verdict))
         return seen
 
-    def in_force(self) -> dict[Key, InForce]:
-        """The states in force when the ingest ended."""
-        read = {key: InForce.from_json(text) for key, text in self.records.states().items()}
-        return {key: state for key, state in read.items() if state is not None}
+    def in_force(self) -> tuple[dict[Key, InForce], dict[Key, int]]:
+        """The states in force when the ingest ended, and when spectra were last written."""
+        told = self.records.states()
+        read = {key: InForce.from_json(text) for key, text in told.items()}
+        return {key: state for key, state in read.items() if state is not None}, read_spectra(told)
 
     def rewrite_events(self, now_ns: int) -> None:
         """Write the transitions of the last month into the series once more: the same rows, unless they

@@ -2,101 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ingest.batch import Batch, WorkFrame
-from ingest.commit import Committer, Stores
+from ingest.commit import Stores
 from ingest.failpoints import POINTS, Failpoints
 from ingest.knowledge import Knowledge
 from ingest.probation import ATTEMPTS, LASTS_S, Probation
 from ingest.scoring import Scored
-from palier.frames import QUALITY_BAD, Frame, FrameId, Waveform
+from palier.frames import QUALITY_BAD, FrameId, Waveform
 from palier.historian.base import Rows, Unavailable, WriteReport
 from palier.historian.records import Records
-from palier.historian.rows import RecordsBatch, Verdict
+from palier.historian.rows import Verdict
 from palier.historian.sqlite import SqliteHistorian
-from palier.historian.waveforms import WaveformRef
 from palier.limits import load_limits
 from palier.plant import Plant
+from tests.support.committing import SECOND, T0, AtOnce, Fakes, batch, committer, work
 from tests.support.gateway import EPOCH, readings, waveform
-
-T0 = 1_790_000_000 * 10**9
-SECOND = 10**9
-
-
-@dataclass
-class Fakes:
-    """Three stores that write down what was asked of them, in one log; `down` names those that fail."""
-
-    log: list[str] = field(default_factory=list)
-    down: set[str] = field(default_factory=set)
-    written: list[Rows] = field(default_factory=list)
-    batches: list[RecordsBatch] = field(default_factory=list)
-    counts: dict[FrameId, int] = field(default_factory=dict)
-
-    def _do(self, what: str) -> None:
-        self.log.append(what)
-        if what in self.down:
-            raise Unavailable(f"{what} fails in this test")
-
-    def write(self, batch: Sequence[Rows]) -> list[WriteReport]:
-        self._do("series")
-        self.written += batch
-        return [WriteReport(len(rows)) for rows in batch]
-
-    def commit(self, batch: RecordsBatch) -> None:
-        self._do("records")
-        self.batches.append(batch)
-        self.forget_attempts([*batch.stored, *(row.frame for row in batch.quarantine if row.frame)])
-
-    def append_all(self, frames: Sequence[tuple[FrameId, Waveform]]) -> list[WaveformRef]:
-        for _ in frames:
-            self._do("append")
-        return [WaveformRef(1, frame_id.seq, 1) for frame_id, _ in frames]
-
-    def sync(self) -> None:
-        self._do("sync")
-
-    def pending_attempts(self) -> Mapping[FrameId, int]:
-        return self.counts
-
-    def attempt(self, frames: Iterable[FrameId]) -> Mapping[FrameId, int]:
-        for frame in frames:
-            self.counts[frame] = self.counts.get(frame, 0) + 1
-        return self.counts
-
-    def forget_attempts(self, frames: Iterable[FrameId]) -> None:
-        for frame in frames:
-            self.counts.pop(frame, None)
 
 
 @pytest.fixture
 def fakes() -> Fakes:
     return Fakes()
-
-
-def committer(plant: Plant, fakes: Fakes, **more: object) -> Committer:
-    return Committer(
-        Stores(fakes, fakes, fakes),  # type: ignore[arg-type]
-        Knowledge(plant, load_limits()),
-        spectrum_interval_s=3600.0,
-        wall_ns=lambda: T0,
-        **more,  # type: ignore[arg-type]
-    )
-
-
-def work(seq: int, frame: Frame | None = None, *, live: bool = True) -> WorkFrame:
-    frame = frame or waveform(T0 + seq * SECOND)
-    return WorkFrame(FrameId("usine/g1", EPOCH, seq), "usine", frame, live, "topic", b"raw")
-
-
-def batch(*frames: WorkFrame) -> Batch:
-    return Batch(frames=frames)
 
 
 def ids(*seqs: int) -> tuple[FrameId, ...]:
@@ -170,7 +102,7 @@ def test_waveforms_are_written_again_when_they_did_not_become_durable(plant: Pla
     assert fakes.log.count("append") == 2
 
 
-def poisoned(host: Committer, *seqs: int, with_error: BaseException) -> Committer:
+def poisoned(host: AtOnce, *seqs: int, with_error: BaseException) -> AtOnce:
     """The committer, whose scoring fails as soon as one of these frames is in it."""
     score = host._scorer.score
 
@@ -251,8 +183,8 @@ def records(tmp_path: Path) -> Iterable[Records]:
 
 
 @pytest.fixture
-def real(plant: Plant, fakes: Fakes, historian: SqliteHistorian, records: Records) -> Committer:
-    return Committer(
+def real(plant: Plant, fakes: Fakes, historian: SqliteHistorian, records: Records) -> AtOnce:
+    return AtOnce(
         Stores(historian, records, fakes),
         Knowledge(plant, load_limits()),
         spectrum_interval_s=3600.0,
@@ -261,7 +193,7 @@ def real(plant: Plant, fakes: Fakes, historian: SqliteHistorian, records: Record
 
 
 def test_a_second_block_of_the_same_time_is_put_aside_and_changes_nothing(
-    real: Committer, historian: SqliteHistorian, records: Records
+    real: AtOnce, historian: SqliteHistorian, records: Records
 ) -> None:
     real.commit(batch(work(1, waveform(T0, velocity_mm_s=1.0))))
     moved = real.commit(batch(work(2, waveform(T0, velocity_mm_s=12.0)), work(3)))
@@ -273,7 +205,7 @@ def test_a_second_block_of_the_same_time_is_put_aside_and_changes_nothing(
     assert str(real.in_force["usine", "pompe"].judgement.state) == "normal"
 
 
-def test_two_blocks_of_the_same_time_in_one_batch(real: Committer, records: Records) -> None:
+def test_two_blocks_of_the_same_time_in_one_batch(real: AtOnce, records: Records) -> None:
     moved = real.commit(
         batch(work(1, waveform(T0, velocity_mm_s=1.0)), work(2, waveform(T0, velocity_mm_s=12.0)))
     )
@@ -290,7 +222,7 @@ def test_a_batch_done_twice_is_as_one_done_once(
         work(3, readings(T0, "p1/t", [60.0, 61.0])),
     )
     for _ in range(2):  # as after a crash before the acknowledgement: a new process, the same frames
-        host = Committer(
+        host = AtOnce(
             Stores(historian, records, fakes),
             Knowledge(plant, load_limits()),
             spectrum_interval_s=3600.0,

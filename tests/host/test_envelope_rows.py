@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.batch import Batch, WorkFrame
-from ingest.commit import Committer, Stores
+from ingest.commit import Stores
 from ingest.knowledge import Knowledge, Speeds
 from ingest.rows import SPECTRUM_ROWS, envelope_rows, spectrum_rows
 from ingest.scoring import Scored, Scorer
@@ -24,6 +24,7 @@ from palier.historian.waveforms import WaveformRef
 from palier.limits import load_limits
 from palier.plant import Plant, load_plant
 from tests.host.conftest import PLANT
+from tests.support.committing import AtOnce
 from tests.support.gateway import EPOCH, waveform
 
 T0 = 1_790_000_000 * 10**9
@@ -151,7 +152,7 @@ class Taken:
 
 def test_it_is_kept_at_first_and_once_an_interval(usine: Plant) -> None:
     stores = Taken()
-    committer = Committer(
+    committer = AtOnce(
         Stores(stores, stores, stores),  # type: ignore[arg-type]
         Knowledge(usine, load_limits()),
         spectrum_interval_s=3600.0,

@@ -12,8 +12,9 @@ from ingest.batch import (
     Commit,
     Effect,
 )
+from ingest.gathering import BATCH_FRAMES, BATCH_S, WAITING_FRAMES
 from ingest.inbox import Arrived
-from ingest.pipeline import BATCH_FRAMES, BATCH_S, RETRY_S, WAITING_FRAMES
+from ingest.pipeline import RETRY_S
 from ingest.quarantine import CONFLICT, TOO_MANY_NEW
 from ingest.seen import Seen
 from palier.frames import FrameId

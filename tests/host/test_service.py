@@ -128,14 +128,13 @@ def test_killed_before_the_commit_is_done_nothing_had_been_acknowledged(
 
 
 ACKNOWLEDGES_TOO_EARLY = """
-from ingest import service
+from ingest import worker
 from ingest.batch import Committed
-commit = service.Service._commit
+begin = worker.Worker.begin
 def early(self, batch):
-    for effect in self._pipeline.step(Committed(batch, 0.01), self._now()):
-        self._perform([effect])
-    return commit(self, batch)
-service.Service._commit = early
+    self._tell(Committed(batch, 0.01))
+    begin(self, batch)
+worker.Worker.begin = early
 """
 
 
@@ -249,11 +248,47 @@ def test_a_ledger_that_cannot_be_read_or_written_is_looked_at_again(
         for store, call in ((Records, "ledger_lines"), (SqliteHistorian, "write")):
             with monkeypatch.context() as patch:
                 patch.setattr(store, call, fails)
-                service._account()
+                service._housekeeping.account()
         assert stores.records.transitions() == ()
-        service._account()
+        service._housekeeping.account()
         assert [t.state for t in stores.records.transitions()] == ["does_not_add_up"]
         service._link.stop()
+
+
+def test_at_the_end_what_is_in_hand_is_stored_and_acknowledged(mosquitto: Mosquitto, ingest: Ingest) -> None:
+    ingest.environment["PALIER_FAILPOINT"] = "before_records:sleep=1"
+    ingest.start()
+    with Gateway(mosquitto.port) as gateway:
+        gateway.wait_for_host().born()
+        for seq in range(1, 6):
+            gateway.send(seq, waveform(START + seq * SECOND))
+        eventually(lambda: ingest.metric("palier_ingest_frames_waiting") == 5, 10, "all frames")
+        assert gateway.acked == []
+        assert ingest.stop() == 0
+        gateway.wait_acked(range(1, 6))
+    assert ingest.ranges(gateway.edge, gateway.epoch) == ((1, 5),)
+
+
+COMMITS_BREAK = """
+from ingest import commit
+def breaks(self, attempt):
+    raise {error}
+commit.Committer.{call} = breaks
+"""
+
+
+@pytest.mark.parametrize("call", ["compute", "keep", "store"])
+def test_a_dead_thread_ends_the_process_with_an_error(
+    mosquitto: Mosquitto, ingest: Ingest, call: str
+) -> None:
+    ingest.start(COMMITS_BREAK.format(call=call, error="ZeroDivisionError('of this test')"))
+    with Gateway(mosquitto.port) as gateway:
+        gateway.wait_for_host().send(1, waveform(START))
+        assert ingest.process is not None
+        assert ingest.process.wait(20) == 1
+        assert gateway.acked == []
+    assert "ZeroDivisionError" in (ingest.data.path.parent / "ingest.log").read_text()
+    assert ingest.ranges(gateway.edge, gateway.epoch) == ()
 
 
 def test_a_dead_link_ends_the_process_with_an_error(mosquitto: Mosquitto, ingest: Ingest) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ingest.batch import Batch, WorkFrame
-from ingest.commit import Committer, Stores
+from ingest.commit import Stores
 from ingest.failpoints import Failpoints
 from ingest.knowledge import Knowledge
 from ingest.upkeep import GRACE_NS, HOURS_AT_ONCE, LOOK_S, MARGIN_NS, REST, RETRY_S, TURN_S, Upkeep
@@ -26,6 +26,7 @@ from palier.historian.waveforms import WaveformRef
 from palier.limits import load_limits
 from palier.plant import Plant
 from tests.host.conftest import Ingest
+from tests.support.committing import AtOnce
 from tests.support.gateway import EPOCH, Gateway, readings, waveform
 from tests.support.services import Mosquitto
 from tests.support.stores import Columns, rows
@@ -73,7 +74,7 @@ class House:
     def open(self) -> None:
         self.historian = SqliteHistorian(self.folder / "historian.sqlite")
         self.records = Records(self.folder / "records.sqlite")
-        self.committer = Committer(
+        self.committer = AtOnce(
             Stores(self.historian, self.records, NoWaveforms()),
             Knowledge(self.plant, load_limits()),
             spectrum_interval_s=1e9,

@@ -17,9 +17,9 @@ import pytest
 
 from palier.historian import schema, sqlite
 from palier.historian.base import HistorianError, SchemaError, Unavailable
-from palier.historian.database import RETRY, dress
+from palier.historian.database import RETRY, WAL_LIMIT_BYTES, dress
 from palier.historian.schema import Field, measurement
-from palier.historian.sqlite import SqliteHistorian
+from palier.historian.sqlite import CACHE_BYTES, PAGE_BYTES, SqliteHistorian
 from tests.support.stores import SITE, readings, rows
 from tests.support.waiting import eventually
 
@@ -309,3 +309,13 @@ def test_an_hourly_row_needs_no_page_of_its_own(tmp_path: Path) -> None:
     historian.write([rows("feature_hourly", list(range(n)), fields)])
     historian.close()  # the log is worked into the file
     assert path.stat().st_size / n < 1.5 * 9 * len(numbers)  # nine bytes a number, and the rest of pages
+
+
+def test_the_writer_keeps_the_last_pages_of_many_channels_at_hand(tmp_path: Path) -> None:
+    """Without it each commit of six hundred channels reads and moves their pages again."""
+    store = SqliteHistorian(tmp_path / "historian.sqlite")
+    with store._database.snapshot() as connection:
+        (kibibytes,) = connection.execute("PRAGMA cache_size").fetchone()
+        (pages,) = connection.execute("PRAGMA wal_autocheckpoint").fetchone()
+    store.close()
+    assert (-kibibytes * 1024, pages * PAGE_BYTES) == (CACHE_BYTES, WAL_LIMIT_BYTES)

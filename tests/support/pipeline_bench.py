@@ -7,6 +7,7 @@ from ingest.batch import (
     Batch,
     Commit,
     Committed,
+    Computed,
     Effect,
     Now,
     QueueEmpty,
@@ -35,12 +36,16 @@ SECOND = 10**9
 
 
 class Bench:
-    """A pipeline with a clock one turns by hand; commits succeed at once unless `store_up` is false."""
+    """A pipeline with a clock one turns by hand; commits succeed at once unless `store_up` is false.
+
+    With `by_hand` nothing becomes of a commit until the test says so by `step`.
+    """
 
     def __init__(self, plant: Plant, seen: Seen | None = None) -> None:
         self.pipeline = Pipeline(Knowledge(plant, load_limits()), seen or Seen())
         self.link_s = 100.0
         self.store_up = True
+        self.by_hand = False
         self.seq = {"g1": 0, "g2": 0}
 
     @property
@@ -53,9 +58,10 @@ class Bench:
         while effects:
             effect = effects.pop(0)
             done.append(effect)
-            if isinstance(effect, Commit):
+            if isinstance(effect, Commit) and not self.by_hand:
                 answer = Committed(effect.batch, 0.01) if self.store_up else StoreFailed()
-                effects += self.pipeline.step(answer, self.now)
+                for outcome in (Computed(effect.batch), answer):
+                    effects += self.pipeline.step(outcome, self.now)
         return done
 
     def empty(self) -> list[Effect]:

@@ -1,0 +1,88 @@
+"""What is done at the stores beside commits: the accounts of the gateways, old waveforms, the long run.
+
+It belongs to the one thread that commits, so that nothing moves under a commit and no commit under it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from palier.clock import PlantClock
+from palier.historian.base import Unavailable
+
+from . import rows
+from .accounting import INTERVAL_S, Accounts
+from .commit import Committer
+from .stores import OpenStores
+from .upkeep import Upkeep
+
+UPKEEP_WAITS_S: Final = 30.0
+"""Under full load there is always a batch that waits. The long run must not wait for ever: a turn of it takes
+as long as a commit."""
+
+log = structlog.get_logger(__name__)
+
+
+class Housekeeping:
+    """Looks in each turn what is due. Never raises for a store that is down: it is done later."""
+
+    def __init__(
+        self,
+        stores: OpenStores,
+        committer: Committer,
+        upkeep: Upkeep,
+        clock: PlantClock,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stores = stores
+        self._committer = committer
+        self._upkeep = upkeep
+        self._clock = clock
+        self._monotonic_s = monotonic_s
+        self._accounts = Accounts()
+        self._events_rewritten = False
+        self._account_at_s = 0.0
+        self._upkeep_at_s = monotonic_s() + UPKEEP_WAITS_S
+
+    def reported(self) -> None:
+        """A gateway reported its ledger: the accounts are due."""
+        self._account_at_s = 0.0
+
+    def turn(self, *, idle: bool) -> None:
+        """Between two commits; `idle` where none waits."""
+        now_s = self._monotonic_s()
+        if now_s >= self._account_at_s:
+            self._account_at_s = now_s + INTERVAL_S
+            self.account()
+            self._thin()
+        if idle or now_s >= self._upkeep_at_s:
+            self._upkeep.turn(self._clock.now_ns())
+            self._upkeep_at_s = now_s + UPKEEP_WAITS_S
+
+    def account(self) -> None:
+        """Write what the ledgers say now."""
+        plant_ns = self._clock.now_ns()
+        try:
+            if not self._events_rewritten:
+                self._stores.rewrite_events(plant_ns)
+                self._events_rewritten = True
+            lines, events = self._accounts.news(self._stores.records.ledger_lines(time.time_ns()), plant_ns)
+            if lines:
+                self._committer.note([rows.ledger_rows(lines, plant_ns)], events)
+                self._accounts.written(lines)
+        except Unavailable as error:
+            log.warning("ledger_not_written", error=str(error))
+            return
+        for event in events:
+            log.warning(
+                "ledger", edge=f"{event.site}/{event.machine}", state=event.state, detail=event.detail
+            )
+
+    def _thin(self) -> None:
+        try:
+            self._stores.thin()
+        except Unavailable as error:
+            log.warning("waveforms_not_thinned", error=str(error))
