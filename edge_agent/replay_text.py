@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from models.types import BEARING_DEFECTS
-from palier.commands.analysis_text import table
+from palier.commands.analysis_rows import table
 from palier.locale import Catalogue
 
 from .replay_job import Result
