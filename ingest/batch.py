@@ -135,7 +135,16 @@ class AskRebirth:
     edge: str
 
 
-Effect = Commit | Acknowledge | AskRebirth
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Effect: an edge node is there, or has been gone since a plant time for longer than a restart takes."""
+
+    edge: str
+    there: bool
+    since_ns: int
+
+
+Effect = Commit | Acknowledge | AskRebirth | Contact
 
 
 @dataclass(slots=True)

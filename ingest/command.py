@@ -74,10 +74,12 @@ def _check(settings: IngestSettings) -> None:
     from palier.plant import load_plant
 
     from .check import broker_answers, data_folder_works, historian_answers
+    from .notify_delivery import channels
 
     plant = load_plant(settings.plant)
     load_limits(plant.limits_file)
     typer.echo(f"plant: {plant.site_id}, {len(plant.machines)} machines")
+    typer.echo(f"messages: {', '.join(channels(settings.notify)) or 'none'}")
     problems = []
     for what, problem in (
         (f"data {settings.data}", data_folder_works(settings.data)),

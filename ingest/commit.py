@@ -1,6 +1,7 @@
 """The commit: what makes a batch durable, in the one order that neither loses nor repeats.
 
     waveform bytes (fsync) -> series (idempotent by key) -> one transaction of records -> acknowledgement
+                                                                                       -> events of alarms
 
 A crash between two steps repeats the earlier ones without harm: orphaned bytes are cut at the next start,
 the same series rows change nothing. The records are the authority: a frame is dealt with when they say so,
@@ -22,6 +23,9 @@ from palier.historian.rows import QuarantineRow, RecordsBatch, Transition, Wavef
 from palier.historian.waveforms import WaveformRef
 
 from . import rows
+from .alarm_feed import events_of
+from .alarm_keeping import NO_ROWS, AlarmKeeper, Turn
+from .alarm_records import together
 from .batch import Batch, WorkFrame
 from .board import Advance, InForce, Key, advance
 from .doubts import Doubts
@@ -90,8 +94,8 @@ class Attempt:
 
 
 class Committer:
-    """Computes and stores batches. `in_force` are the states, which advance with each that is stored;
-    `doubts` are those of the sensors.
+    """Computes and stores batches. `in_force` are the states, which advance with each that is stored, as
+    the alarms do; `doubts` are those of the sensors.
 
     One thread may compute a batch while another stores the one before it: what they share is the attempt.
     """
@@ -107,6 +111,7 @@ class Committer:
         spectra: Mapping[Key, int] | None = None,
         failpoints: Failpoints | None = None,
         probation: Probation | None = None,
+        alarms: AlarmKeeper | None = None,
     ) -> None:
         """`spectrum_interval_s` is in plant time; `spectra` says when they were last written. `probation`
         follows a run that did not end well.
@@ -121,6 +126,7 @@ class Committer:
         self._wall_ns = wall_ns
         self._failpoints = failpoints or Failpoints()
         self._probation = probation
+        self._alarms = alarms or AlarmKeeper(wall_ns=wall_ns)
 
     def begin(self, batch: Batch) -> Attempt:
         """A batch to be computed and kept, then stored."""
@@ -165,8 +171,10 @@ class Committer:
         """All that follows the waveforms."""
         self._failpoints.reach("before_series")
         advanced, spectra = self._write_series(attempt)
+        alarmed = self._alarms.after(events_of(attempt.assessed, attempt.frames, self._knowledge))
         self._failpoints.reach("before_records")
-        self._stores.records.commit(self._records(attempt, advanced, spectra))
+        self._stores.records.commit(_with_alarms(self._records(attempt, advanced, spectra), alarmed))
+        self._alarms.keep(alarmed)
         self.in_force.update(advanced.in_force)
         self._spectra.written(spectra)
         self.doubts.stored(entry.scored for entry in attempt.assessed)
@@ -298,6 +306,11 @@ class Committer:
             ledgers=attempt.batch.ledgers,
             dirty_hours=dirty_hours(attempt.frames),
         )
+
+
+def _with_alarms(records: RecordsBatch, alarmed: Turn) -> RecordsBatch:
+    """Most batches change no alarm: to put nothing together takes time too."""
+    return records if alarmed.rows is NO_ROWS else together(records, alarmed.rows)
 
 
 def _waveform_row(entry: Assessed, refs: Mapping[FrameId, WaveformRef]) -> WaveformRow:

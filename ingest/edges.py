@@ -11,7 +11,7 @@ from palier.wire.payload import Metric, Payload
 from palier.wire.session import HostSession
 from palier.wire.topics import Topic
 
-from .batch import Counts, Now, Silence
+from .batch import Contact, Counts, Now, Silence
 from .credit import ACTIVE_S
 
 MAX_EDGES: Final = 2_000
@@ -23,6 +23,9 @@ FORGET_S: Final = 3_600.0
 GRACE_S: Final = 10.0
 """Between the death of a node or device and its machines becoming unknown; it may be born again meanwhile."""
 
+ABSENT_S: Final = 60.0
+"""Between the death of a node and a word of it to people: a gateway that restarts, or flaps, is no news."""
+
 
 @dataclass(slots=True)
 class _Edge:
@@ -30,6 +33,7 @@ class _Edge:
     heard_s: float = 0.0
     epoch: str | None = None  # of its outbox; None for a third-party node
     config_hash: str = ""
+    there: bool | None = None  # what was last told of it
 
 
 class Edges:
@@ -41,6 +45,8 @@ class Edges:
         self._dying: dict[
             tuple[str, str], tuple[float, int]
         ] = {}  # (edge, device): due, plant time of the death
+        self._absent: dict[str, tuple[float, int]] = {}  # edge: likewise
+        self._contacts: list[Contact] = []
 
     def __len__(self) -> int:
         return len(self._edges)
@@ -107,6 +113,19 @@ class Edges:
             silences.append(Silence(edge, (device,), since_ns))
         return silences
 
+    def contacts(self, now: Now) -> list[Contact]:
+        """Who was born, and who died so long ago that it is no restart: each once."""
+        for edge in [name for name, (at_s, _) in self._absent.items() if now.link_s >= at_s]:
+            self._contact(edge, there=False, since_ns=self._absent.pop(edge)[1])
+        told, self._contacts = self._contacts, []
+        return told
+
+    def _contact(self, edge: str, *, there: bool, since_ns: int) -> None:
+        entry = self._edges.get(edge)
+        if entry is not None and entry.there is not there:
+            entry.there = there
+            self._contacts.append(Contact(edge, there, since_ns))
+
     def _step(self, edge: str, event: session.Event, now: Now | None) -> bool:
         entry = self._edges[edge]
         entry.session, effects = session.step(entry.session, event)
@@ -117,8 +136,12 @@ class Edges:
                     asked = True
                 case session.Gap():
                     self._counts.gaps += 1
+                case session.NodeOnline() if now is not None:
+                    self._absent.pop(edge, None)
+                    self._contact(edge, there=True, since_ns=now.plant_ns)
                 case session.NodeOffline(devices) if now is not None:
                     self._dies(edge, devices, now)
+                    self._absent.setdefault(edge, (now.link_s + ABSENT_S, now.plant_ns))
                 case session.DeviceOffline(device) if now is not None:
                     self._dies(edge, (device,), now)
                 case session.DeviceOnline(device):

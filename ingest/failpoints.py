@@ -15,11 +15,13 @@ POINTS: Final = (
     "before_waveforms",
     "before_series",
     "before_records",
+    "before_told",
     "before_acknowledgement",
     "before_hours_forgotten",
 )
-"""The moments before each durable step of a commit, in their order, and before what is said of it; and the
-one between hourly rows and the note that they are written."""
+"""The moments before each durable step of a commit, in their order, the one between the records of alarms and
+what people and series are told of them, before what is said of a commit, and the one between hourly rows and
+the note that they are written."""
 
 
 class Failpoints:

@@ -1,4 +1,5 @@
-"""What is done at the stores beside commits: the accounts of the gateways, old waveforms, the long run.
+"""What is done at the stores beside commits: people's commands, the accounts of the gateways, old waveforms,
+the long run.
 
 It belongs to the one thread that commits, so that nothing moves under a commit and no commit under it."""
 
@@ -16,6 +17,7 @@ from palier.historian.base import Unavailable
 from . import rows
 from .accounting import INTERVAL_S, Accounts
 from .commit import Committer
+from .people import People
 from .stores import OpenStores
 from .upkeep import Upkeep
 
@@ -34,12 +36,15 @@ class Housekeeping:
         stores: OpenStores,
         committer: Committer,
         upkeep: Upkeep,
+        people: People,
+        *,
         clock: PlantClock,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stores = stores
         self._committer = committer
         self._upkeep = upkeep
+        self._people = people
         self._clock = clock
         self._monotonic_s = monotonic_s
         self._accounts = Accounts()
@@ -53,6 +58,7 @@ class Housekeeping:
 
     def turn(self, *, idle: bool) -> None:
         """Between two commits; `idle` where none waits."""
+        self._people.turn()
         now_s = self._monotonic_s()
         if now_s >= self._account_at_s:
             self._account_at_s = now_s + INTERVAL_S
@@ -62,6 +68,10 @@ class Housekeeping:
             self._upkeep.turn(self._clock.now_ns())
             self._upkeep_at_s = now_s + UPKEEP_WAITS_S
 
+    def meanwhile(self) -> None:
+        """While a batch can't be made durable: people are answered nevertheless, if the records are up."""
+        self._people.turn()
+
     def account(self) -> None:
         """Write what the ledgers say now."""
         plant_ns = self._clock.now_ns()
@@ -69,10 +79,12 @@ class Housekeeping:
             if not self._events_rewritten:
                 self._stores.rewrite_events(plant_ns)
                 self._events_rewritten = True
-            lines, events = self._accounts.news(self._stores.records.ledger_lines(time.time_ns()), plant_ns)
+            balances = self._stores.records.ledger_lines(time.time_ns())
+            lines, events = self._accounts.news(balances, plant_ns)
             if lines:
                 self._committer.note([rows.ledger_rows(lines, plant_ns)], events)
                 self._accounts.written(lines)
+            self._people.accounted(balances, plant_ns)
         except Unavailable as error:
             log.warning("ledger_not_written", error=str(error))
             return

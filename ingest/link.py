@@ -17,7 +17,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -81,8 +81,11 @@ class HostLink:
         wall_ms: Callable[[], int],
         monotonic_s: Callable[[], float],
         jitter: Callable[[], float],
+        asked: Mapping[str, Callable[[bytes], None]] | None = None,
     ) -> None:
-        """`jitter` draws from [0, 1): it spreads the reconnections of several services."""
+        """`jitter` draws from [0, 1): it spreads the reconnections of several services. `asked` are topics
+        beside Sparkplug's, heard at QoS 1, and who takes what is written there; never what is retained.
+        """
         self.host_id = host_id
         self.groups = groups
         self.status = LinkStatus()
@@ -90,6 +93,7 @@ class HostLink:
         self.failure: BaseException | None = None
         self._broker = broker
         self._inbox = inbox
+        self._asked = dict(asked or {})
         self._wall_ms = wall_ms
         self._monotonic_s = monotonic_s
         self._jitter = jitter
@@ -121,14 +125,12 @@ class HostLink:
         """Whether the thread still does its work; a dead one can't be revived: leave the process."""
         return self._thread.is_alive() and self.failure is None
 
-    def publish(self, topic: str, payload: bytes) -> bool:
-        """Hand a QoS 0 message to the connection; False when there is none (what it said must not be relied
-        upon).
-        """
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0) -> bool:
+        """Hand a message to the connection; False when there is none, and nobody was told."""
         connection = self._connection
         if connection is None or not connection.online:
             return False
-        sent = connection.client.publish(topic, payload, qos=0).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+        sent = connection.client.publish(topic, payload, qos=qos).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
         self._wake()
         return sent
 
@@ -252,7 +254,8 @@ class HostLink:
             return
         connection.acknowledged = True
         connection.deadline_s = self._monotonic_s() + HANDSHAKE_S
-        wanted = [(self._state_topic, 1), *((group_filter(group), 0) for group in self.groups)]
+        groups = [(group_filter(group), 0) for group in self.groups]
+        wanted = [(self._state_topic, 1), *groups, *((topic, 1) for topic in self._asked)]
         connection.subscriptions = [topic for topic, _ in wanted]
         if self._protocol == MQTTProtocolVersion.MQTTv5:
             connection.client.subscribe([(topic, SubscribeOptions(qos=qos)) for topic, qos in wanted])
@@ -263,7 +266,9 @@ class HostLink:
         self, connection: _Connection, _mid: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
         refused = [t for t, r in zip(connection.subscriptions, reasons, strict=True) if r.is_failure]
-        if refused:
+        if unheard := [topic for topic in refused if topic in self._asked]:
+            log.warning("link_may_not_hear", topics=unheard, remedy="grant them to the ingest's account")
+        if refused := [topic for topic in refused if topic not in unheard]:
             connection.ended = f"the broker refused the subscription to {', '.join(refused)}"
             return
         self._publish_online(connection)
@@ -273,7 +278,11 @@ class HostLink:
     def _on_message(self, connection: _Connection, message: MQTTMessage) -> None:
         if message.topic == self._state_topic:
             self._on_own_state(connection, bytes(message.payload))
-        elif not message.retain:  # Sparkplug data are never retained: an old one must not pass for a new one
+        elif message.retain:  # Sparkplug data are never retained: an old one must not pass for a new one
+            return
+        elif (take := self._asked.get(message.topic)) is not None:
+            take(bytes(message.payload))
+        else:
             self._inbox.offer(message.topic, bytes(message.payload), self._monotonic_s())
 
     def _on_own_state(self, connection: _Connection, payload: bytes) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from palier.alarms import Life
+
+from .alarm_keeping import AlarmKeeper
 from .doubts import Doubts
 from .inbox import Inbox
 from .link import HostLink
+from .notify_delivery import Notifier
 from .pipeline import Pipeline
 
 _COUNTERS = {
@@ -74,6 +79,33 @@ class IngestCollector(Collector):
     def _refused(self) -> int:
         """At the queue, and later in the waiting room while the store is down."""
         return self._inbox.refused + self._pipeline.counts.refused
+
+
+class AlarmCollector(Collector):
+    """Alarms on the list, and messages to people."""
+
+    def __init__(self, keeper: AlarmKeeper, notifier: Notifier) -> None:
+        self._keeper = keeper
+        self._notifier = notifier
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them, as they are now."""
+        open_ = Counter(alarm.life.value for alarm in self._keeper.desk.alarms.known.values())
+        alarms = GaugeMetricFamily("palier_ingest_alarms_open", "alarms on the list", labels=["state"])
+        for state in Life:
+            if state is not Life.NORMAL:
+                alarms.add_metric([state.value], open_[state.value])
+        yield alarms
+        notifier = self._notifier
+        yield GaugeMetricFamily(
+            "palier_ingest_notices_waiting", "messages to people that wait", value=notifier.waiting
+        )
+        yield CounterMetricFamily(
+            "palier_ingest_notices_sent", "messages that a server took", value=notifier.sent
+        )
+        yield CounterMetricFamily(
+            "palier_ingest_notices_given_up", "messages that none took for a day", value=notifier.given_up
+        )
 
 
 def commit_histogram(registry: CollectorRegistry) -> Histogram:

@@ -139,6 +139,7 @@ class Pipeline:
             case QueueEmpty():
                 pass
         self._gathering.silences += self.edges.gone(now)
+        effects += self.edges.contacts(now)
         self._decide(now, isinstance(event, QueueEmpty), effects)
         return tuple(effects)
 

@@ -1,8 +1,8 @@
 """The service: wires link, pipeline and stores together, and performs what the pipeline decides.
 
-Threads: the link's (network), this one (decisions), two that work on batches (`worker.py`), one that serves
-/healthz, one that looks whether the others still move. A dead or failing part ends the process: a supervisor
-starts it again, and nothing is lost by it."""
+Threads: the link's (network), this one (decisions), two that work on batches (`worker.py`), one that sends
+messages to people, one that serves /healthz, one that looks whether the others still move. A dead or failing
+part ends the process: a supervisor starts it again, and nothing is lost by it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,20 @@ from palier.health import Health, HealthServer
 from palier.limits import load_limits
 from palier.plant import Plant, load_plant
 from palier.wire.messages import rebirth_payload, stored_payload
+from palier.wire.operations import command_topic
 from palier.wire.topics import Kind, Topic
 
-from .batch import Acknowledge, AskRebirth, Commit, Committed, Effect, Now, QueueEmpty, StoreFailed
+from .alarm_keeping import AlarmKeeper
+from .batch import Acknowledge, AskRebirth, Commit, Committed, Contact, Effect, Now, QueueEmpty, StoreFailed
 from .commit import Committer, Stores
 from .failpoints import Failpoints
 from .housekeeping import Housekeeping
 from .inbox import Inbox
 from .knowledge import Knowledge
 from .link import HostLink
-from .metrics import IngestCollector, commit_histogram
+from .metrics import AlarmCollector, IngestCollector, commit_histogram
+from .notify_delivery import Notifier, channels
+from .people import People
 from .pipeline import Event, Pipeline
 from .probation import EndedWell, Probation
 from .settings import IngestSettings
@@ -53,7 +57,7 @@ class IngestError(Exception):
 def run(settings: IngestSettings, stop: threading.Event, failpoints: Failpoints | None = None) -> None:
     """Run an ingest until `stop` is set.
 
-    Raises ConfigError (plant, password file), HistorianError (data folder), OSError (health port taken) at
+    Raises ConfigError (plant, files of secrets), HistorianError (data folder), OSError (health port taken) at
     the start, IngestError when a part died."""
     settings.broker.password_text()  # its mistakes are the configuration's: found here, not by the link
     plant = load_plant(settings.plant)
@@ -100,6 +104,8 @@ class Service:
         self._health_port = settings.health_port
         self._failpoints = failpoints
         in_force, spectra = stores.in_force()
+        ways = channels(settings.notify)
+        alarms = AlarmKeeper(stores.desk(), wall_ns=time.time_ns, channels=ways)
         self._pipeline = Pipeline(knowledge, stores.seen(), newest_live(in_force))
         self._committer = Committer(
             Stores(stores.historian, stores.records, stores.waveforms),
@@ -110,10 +116,22 @@ class Service:
             spectra=spectra,
             failpoints=failpoints,
             probation=probation,
+            alarms=alarms,
         )
         upkeep = Upkeep(stores.historian, stores.records, failpoints)
+        self._notifier = Notifier(stores.records, stores.records.notices(), ways, wall_ns=time.time_ns)
+        self._people = People(
+            alarms,
+            plant,
+            stores.records,
+            stores.historian,
+            self._clock,
+            answer=self._answer,
+            send=self._notifier.take,
+            failpoints=failpoints,
+        )
         self._inbox = Inbox()
-        self._housekeeping = Housekeeping(stores, self._committer, upkeep, self._clock)
+        self._housekeeping = Housekeeping(stores, self._committer, upkeep, self._people, clock=self._clock)
         self._worker = Worker(self._committer, self._housekeeping, self._inbox.tell)
         self._link = HostLink(
             settings.host_id,
@@ -123,6 +141,7 @@ class Service:
             wall_ms=lambda: time.time_ns() // 1_000_000,
             monotonic_s=time.monotonic,
             jitter=random.random,
+            asked={command_topic(plant.site_id): self._people.offer},
         )
         self._turned_s = time.monotonic()
         self._look_at_s = 0.0
@@ -131,6 +150,7 @@ class Service:
         health.registry.register(
             IngestCollector(self._pipeline, self._inbox, self._link, self._committer.doubts)
         )
+        health.registry.register(AlarmCollector(alarms, self._notifier))
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Raises IngestError, or what made the work impossible."""
@@ -141,6 +161,7 @@ class Service:
                 target=self._watch, args=(watching,), name="ingest-watch", daemon=True
             )
             watchdog.start()
+            self._notifier.start()
             self._worker.start()
             self._link.start()
             try:
@@ -153,6 +174,7 @@ class Service:
             finally:
                 self._link.stop()
                 ended = self._worker.stop(FINISH_S)
+                self._notifier.stop()
                 watching.set()
                 watchdog.join()
             if not ended:
@@ -216,11 +238,17 @@ class Service:
                     self._command(edge, stored_payload(stored, _wall_ms()))
                 case AskRebirth(edge):
                     self._command(edge, rebirth_payload(_wall_ms()))
+                case Contact():
+                    self._people.met(effect)
 
     def _command(self, edge: str, payload: bytes) -> None:
         """Tell an edge node something; what gets lost the next birth brings."""
         group, _, node = edge.partition("/")
         self._link.publish(str(Topic(group, Kind.NCMD, node)), payload)
+
+    def _answer(self, topic: str, payload: bytes) -> None:
+        """Reply to a person; who gets no reply asks again."""
+        self._link.publish(topic, payload, qos=1)
 
     def _watch(self, ended: threading.Event) -> None:
         """States whether the work moves: being connected proves nothing."""

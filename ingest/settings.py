@@ -12,6 +12,11 @@ host = "127.0.0.1"
 url = "http://127.0.0.1:8086"
 username = "palier_writer"
 password_file = "influx_writer_password"
+
+[notify.email]              # left out: nobody is told outside of the page; see `notify_settings.py`
+host = "mail.example.org"
+sender = "palier@example.org"
+to = ["atelier@example.org"]
 """
 
 from __future__ import annotations
@@ -26,6 +31,8 @@ from palier.frames import check_name
 from palier.historian.opening import HistorianSettings
 from palier.historian.waveforms import DEFAULT_BUDGET_BYTES
 from palier.settings import BrokerSettings, Port, ServiceSettings
+
+from .notify_settings import NotifySettings
 
 
 def _name(text: str) -> str:
@@ -50,6 +57,7 @@ class IngestSettings(ServiceSettings):
     groups: tuple[Name, ...] = Field(default=(), description="Sparkplug groups; the plant's site when empty")
     broker: BrokerSettings = BrokerSettings()
     historian: HistorianSettings = HistorianSettings()
+    notify: NotifySettings = NotifySettings()
     health_port: Port = 0
     spectrum_interval_s: float = Field(
         default=86_400.0,

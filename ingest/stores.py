@@ -16,20 +16,23 @@ from palier import ranges
 from palier.historian.base import Historian, HistorianError, Unavailable
 from palier.historian.folder import DataFolder
 from palier.historian.opening import HistorianSettings, open_historian
+from palier.historian.people_tables import MAX_COMMANDS
 from palier.historian.records import Records
-from palier.historian.rows import Verdict
+from palier.historian.rows import Transition, Verdict
 from palier.historian.thinning import thin
 from palier.historian.waveforms import WaveformStore
 
-from . import rows
+from . import alarm_desk, alarms, rows
 from .admission import LiveKey
+from .alarm_commands import INTERVENTION, OLDEST_NS
+from .alarm_desk import Desk
 from .board import VIBRATION, InForce, Key
 from .seen import Seen
 from .spectra import read_spectra
 
 EVENTS_REWRITTEN_NS: Final = 30 * 86_400 * 10**9
 """Transitions written into the series again at start: a historian that was restored or replaced gets a
-month back."""
+month back, and what is older and still matters."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,13 +59,40 @@ class OpenStores:
         read = {key: InForce.from_json(text) for key, text in told.items()}
         return {key: state for key, state in read.items() if state is not None}, read_spectra(told)
 
+    def desk(self) -> Desk:
+        """The alarms and what people decided, as the records have it."""
+        known, strange = alarms.restore(self.records.alarms())
+        if strange:
+            log.error("alarms_unreadable", alarms=list(strange), remedy="run the version that wrote them")
+        return alarm_desk.restore(
+            known,
+            self.records.interventions(),
+            self.records.baselines(),
+            self.records.commands(MAX_COMMANDS),
+        )
+
     def rewrite_events(self, now_ns: int) -> None:
         """Write the transitions of the last month into the series once more: the same rows, unless they
-        were lost. Raises Unavailable.
+        were lost. Of older ones those by which an alarm is what it is now, and work of a time before the
+        month, which may have been told yesterday. Raises Unavailable.
         """
-        transitions = self.records.transitions(now_ns - EVENTS_REWRITTEN_NS)
+        month_ns = now_ns - EVENTS_REWRITTEN_NS
+        work = self.records.transitions(now_ns - OLDEST_NS, INTERVENTION)
+        older = (t for t in (*self._of_open_alarms(month_ns), *work) if t.ts_ns < month_ns)
+        transitions = (*older, *self.records.transitions(month_ns))
         if transitions:
             self.historian.write([rows.event_rows(transitions)])
+
+    def _of_open_alarms(self, before_ns: int) -> list[Transition]:
+        """The last transition of each alarm that is open since before that time."""
+        known, _ = alarms.restore(self.records.alarms())
+        old = {
+            (a.key.site, a.key.machine, a.key.point, a.since_ns) for a in known.open if a.since_ns < before_ns
+        }
+        if not old:
+            return []
+        found = self.records.transitions(min(since_ns for *_, since_ns in old), alarms.ALARM)
+        return [t for t in found if (t.site, t.machine, t.point, t.ts_ns) in old]
 
     def thin(self) -> None:
         """Bring the waveforms within their budget, if they are beyond it."""

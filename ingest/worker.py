@@ -142,8 +142,8 @@ class Worker:
         self._again.clear()
         self._failed = batch
         self._tell(StoreFailed(str(error)))
-        if not self._ended.is_set():
-            self._again.wait()
+        while not self._ended.is_set() and not self._again.wait(TICK_S):
+            self._housekeeping.meanwhile()
 
     def _keep_house(self) -> None:
         self._at_work()

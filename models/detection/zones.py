@@ -122,6 +122,12 @@ class LimitSet:
         """The names of the values, from the lowest: "A/B", "B/C", "C/D", or "startup", "alarm", ..."""
         return _MAPS[self.kind].names[: len(self.values)]
 
+    def limit_of(self, state: State) -> float | None:
+        """The value above which this state begins; None where these limits have none for it."""
+        states = _MAPS[self.kind].states
+        place = states.index(state) - 1 if state in states else -1
+        return self.values[place] if 0 <= place < len(self.values) else None
+
     def feature(self, speed_hz: float | None) -> str:
         """The feature to compare: from 2 Hz on where the machine is known to turn below 600 r/min."""
         slow = self.slow_band_hz is not None and speed_hz is not None and 0 < speed_hz < SLOW_BELOW_HZ

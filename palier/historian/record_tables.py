@@ -15,6 +15,7 @@ from palier import ranges
 from palier.frames import FrameId
 from palier.ranges import Range, Ranges
 
+from . import people_tables
 from .database import FileKind
 from .rows import (
     HOUR_NS,
@@ -80,7 +81,7 @@ _HOURS: Final = (
         FROM (SELECT DISTINCT start_ns / {24 * HOUR_NS} AS day, site, machine FROM waveform), hour""",  # noqa: S608
 )
 
-_MIGRATIONS: Final = (_TABLES, _HOURS)
+_MIGRATIONS: Final = (_TABLES, _HOURS, people_tables.TABLES)
 """What brings version k to k + 1 stands at place k. Never change an entry that was released: add one."""
 
 
@@ -106,6 +107,7 @@ def write(connection: sqlite3.Connection, batch: RecordsBatch) -> None:
     _write_quarantine(connection, batch.quarantine)
     _write_ledgers(connection, batch.ledgers)
     _mark_hours(connection, batch.dirty_hours)
+    people_tables.write(connection, batch)
 
 
 def mark_seen(connection: sqlite3.Connection, frames: Iterable[FrameId], verdict: Verdict) -> None:

@@ -18,6 +18,7 @@ from palier.wire.messages import LedgerReport
 
 from . import record_tables
 from .database import Database, clamp
+from .people_records import PeopleReader
 from .record_tables import MAX_QUARANTINE_BYTES, MAX_QUARANTINE_ROWS, RECORDS
 from .rows import (
     DirtyHour,
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 
-class RecordsReader:
+class RecordsReader(PeopleReader):
     """Reads the records while the ingest writes them.
 
     An instance may be used from any thread. Raises Unavailable (no file yet) or SchemaError.
@@ -89,12 +90,12 @@ class RecordsReader:
         )
         return {(row[0], row[1]): row[2] for row in rows}
 
-    def transitions(self, since_ns: int = 0) -> tuple[Transition, ...]:
-        """Transitions at or after a time, oldest first."""
+    def transitions(self, since_ns: int = 0, kind: str | None = None) -> tuple[Transition, ...]:
+        """Transitions at or after a time, of one kind or of all, oldest first."""
         rows = self._database.query(
             "SELECT event_id, site, machine, point, channel, ts, kind, state, previous, detail "
-            "FROM transition WHERE ts>=? ORDER BY ts, event_id",
-            (clamp(since_ns),),
+            "FROM transition WHERE ts>=? AND kind=coalesce(?, kind) ORDER BY ts, event_id",
+            (clamp(since_ns), kind),
         )
         return tuple(Transition(*row) for row in rows)
 

@@ -91,6 +91,83 @@ class DirtyHour:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """An alarm as it is now: `id` is its key within the site, `value` JSON text."""
+
+    site: str
+    id: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """A command that was answered. `digest` tells the same command sent again from another under its id."""
+
+    id: str
+    site: str
+    at_ns: int
+    digest: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterventionRow:
+    """What people did to a machine. `id` is the command's; `point` is "" for the machine as a whole.
+
+    `at_ns` is when it was done, `recorded_ns` when it was told, both plant time; `cause` is a code of
+    ISO 15243 or "".
+    """
+
+    id: str
+    site: str
+    machine: str
+    point: str
+    kind: str
+    at_ns: int
+    recorded_ns: int
+    user: str
+    text: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """What people found behind an alarm. `id` is the command's; `raised_ns` and `fault` are the alarm's, at
+    the time of the verdict; `found` is the fault that was found, "" where nobody named one.
+    """
+
+    id: str
+    site: str
+    alarm: str
+    raised_ns: int
+    fault: str
+    verdict: str
+    found: str
+    cause: str
+    text: str
+    user: str
+    ts_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRow:
+    """One version of a machine's baseline; older ones are kept. `value` is JSON text."""
+
+    site: str
+    machine: str
+    version: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """A message to people that waits to be sent: `value` is JSON text, None takes it away."""
+
+    id: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordsBatch:
     """What one commit writes, all or nothing. A quarantined frame with an identity is marked seen too."""
 
@@ -101,3 +178,9 @@ class RecordsBatch:
     quarantine: tuple[QuarantineRow, ...] = ()
     ledgers: tuple[LedgerReceipt, ...] = ()
     dirty_hours: tuple[DirtyHour, ...] = ()
+    alarms: tuple[AlarmRow, ...] = ()
+    commands: tuple[CommandRow, ...] = ()
+    interventions: tuple[InterventionRow, ...] = ()
+    verdicts: tuple[VerdictRow, ...] = ()
+    baselines: tuple[BaselineRow, ...] = ()
+    notices: tuple[NoticeRow, ...] = ()

@@ -182,6 +182,13 @@ class Ingest:
             lines = answer.read().decode().splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
+    def labelled(self, name: str) -> dict[str, float]:
+        """The values of a metric that has labels, by these, without the zeros."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=2) as answer:
+            lines = answer.read().decode().splitlines()
+        found = (line.removeprefix(name).rsplit(" ", 1) for line in lines if line.startswith(f"{name}{{"))
+        return {labels: float(value) for labels, value in found if float(value)}
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it; its exit code."""
         if self.process is None:

@@ -80,7 +80,7 @@ def test_a_store_that_fails_lets_the_batch_be_tried_again(plant: Plant, fakes: F
     fakes.down = set()
     host.commit(one)
     assert fakes.batches[0].stored == ids(1)
-    assert len(fakes.batches[0].transitions) == 2
+    assert [t.kind for t in fakes.batches[0].transitions] == ["state", "state", "alarm"]
 
 
 def test_waveforms_are_not_written_again_when_only_the_series_failed(plant: Plant, fakes: Fakes) -> None:
@@ -233,7 +233,7 @@ def test_a_batch_done_twice_is_as_one_done_once(
         fields = {"feature": "frame", "reading": "frame", "event": "event_id"}
         assert len(historian.read(measurement, (fields[measurement],), site="usine")) == n
     assert records.ranges("usine/g1", EPOCH, Verdict.STORED) == ((1, 3),)
-    assert len(records.transitions()) == 4
+    assert [len(records.transitions(kind=kind)) for kind in ("state", "alarm")] == [4, 1]
 
 
 # After a run that did not end well ------------------------------------------------------------------------

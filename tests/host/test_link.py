@@ -27,7 +27,13 @@ Ms = Callable[[], int]
 
 
 @contextmanager
-def linked(port: int, *, wall_ms: Ms | None = None, inbox: Inbox | None = None) -> Iterator[HostLink]:
+def linked(
+    port: int,
+    *,
+    wall_ms: Ms | None = None,
+    inbox: Inbox | None = None,
+    asked: dict[str, Callable[[bytes], None]] | None = None,
+) -> Iterator[HostLink]:
     link = HostLink(
         "palier",
         ("usine",),
@@ -36,6 +42,7 @@ def linked(port: int, *, wall_ms: Ms | None = None, inbox: Inbox | None = None) 
         wall_ms=wall_ms or (lambda: time.time_ns() // 1_000_000),
         monotonic_s=time.monotonic,
         jitter=lambda: 0.0,
+        asked=asked,
     )
     link.start()
     try:
@@ -164,6 +171,23 @@ def test_retained_data_are_not_taken_for_new_ones(mosquitto: Mosquitto) -> None:
     assert [item.payload for item in items] == [b"new"]
 
 
+def test_what_is_asked_goes_to_its_taker_and_what_is_answered_to_the_broker(mosquitto: Mosquitto) -> None:
+    inbox = Inbox()
+    taken: list[bytes] = []
+    with listening(mosquitto.port) as (client, _):
+        client.publish("house/command", b"old", qos=1, retain=True).wait_for_publish(10)
+        answers: list[tuple[bytes, int]] = []
+        client.on_message = lambda _c, _d, message: answers.append((bytes(message.payload), message.qos))
+        client.subscribe("house/reply", qos=1)
+        with linked(mosquitto.port, inbox=inbox, asked={"house/command": taken.append}) as link:
+            eventually(lambda: link.status.online, 10, "the link online")
+            client.publish("house/command", b"new", qos=1)
+            eventually(lambda: taken, 10, "what was asked")
+            assert (taken, len(inbox)) == ([b"new"], 0)
+            assert link.publish("house/reply", b"done", qos=1)
+            eventually(lambda: (b"done", 1) in answers, 10, "the answer")
+
+
 def test_nobody_there_is_no_reason_to_die() -> None:
     with linked(free_port()) as link:
         eventually(lambda: link.status.generation >= 3, 10, "several attempts")
@@ -201,9 +225,12 @@ def _quietly(run: Callable[[], None]) -> None:
 
 
 class OldBroker:
-    """Speaks just enough MQTT 3.1.1 to be connected to; hangs up on any other version."""
+    """Speaks just enough MQTT 3.1.1 to be connected to; hangs up on any other version. `grants` is what it
+    answers to a subscription.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, grants: bytes = b"\x01\x00") -> None:
+        self.grants = grants
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.server.getsockname()[1])
         self.levels: list[int] = []
@@ -235,7 +262,7 @@ class OldBroker:
         while True:
             kind, body = self._packet(client)
             if kind >> 4 == 8:
-                client.sendall(b"\x90\x04" + body[:2] + b"\x01\x00")
+                client.sendall(bytes([0x90, 2 + len(self.grants)]) + body[:2] + self.grants)
             elif kind >> 4 == 14:
                 return
 
@@ -263,6 +290,21 @@ def test_a_broker_that_hangs_up_on_mqtt_5_is_spoken_to_in_3_1_1() -> None:
         eventually(lambda: link.status.online, 10, "online with the old version")
         assert broker.levels == [5, 4]
         assert link.status.detail == "MQTT 3.1.1"
+
+
+def test_who_may_not_hear_commands_is_online_for_frames() -> None:
+    """A broker whose access list is older than the commands refuses their topic alone."""
+    with (
+        OldBroker(b"\x01\x00\x80") as broker,
+        linked(broker.port, asked={"commands": lambda _: None}) as link,
+    ):
+        eventually(lambda: link.status.online, 10, "online without commands")
+
+
+def test_who_may_not_hear_frames_is_not_online() -> None:
+    with OldBroker(b"\x01\x80\x01") as broker, linked(broker.port, asked={"c": lambda _: None}) as link:
+        eventually(lambda: "refused the subscription" in link.status.detail, 10, "the reason")
+        assert not link.status.online
 
 
 @pytest.mark.parametrize("host", ["10.0.0.5", "broker.usine.example"])

@@ -251,7 +251,10 @@ def test_a_ledger_that_cannot_be_read_or_written_is_looked_at_again(
                 service._housekeeping.account()
         assert stores.records.transitions() == ()
         service._housekeeping.account()
-        assert [t.state for t in stores.records.transitions()] == ["does_not_add_up"]
+        assert [(t.kind, t.state) for t in stores.records.transitions()] == [
+            ("alarm", "unacknowledged"),
+            ("ledger", "does_not_add_up"),
+        ]
         service._link.stop()
 
 

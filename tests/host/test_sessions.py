@@ -11,8 +11,10 @@ from ingest.batch import (
     Acknowledge,
     AskRebirth,
     Commit,
+    Contact,
+    Effect,
 )
-from ingest.edges import GRACE_S
+from ingest.edges import ABSENT_S, GRACE_S
 from ingest.inbox import Refused
 from palier.plant import Plant
 from palier.wire.messages import (
@@ -109,6 +111,33 @@ def test_a_gateway_born_again_within_the_grace_was_never_gone(bench: Bench) -> N
     bench.born()
     bench.link_s += 2 * GRACE_S
     assert commits(bench.empty()) == []
+
+
+def contacts(effects: list[Effect]) -> list[Contact]:
+    return [effect for effect in effects if isinstance(effect, Contact)]
+
+
+def test_a_gateway_is_told_of_when_it_comes_and_when_it_stays_away(bench: Bench) -> None:
+    came = bench.now.plant_ns
+    assert contacts(bench.born()) == [Contact(EDGE, True, came)]
+    assert contacts(bench.born()) == []
+    died = bench.now.plant_ns
+    bench.message(Kind.NDEATH, node_death(0))
+    bench.link_s += ABSENT_S - 0.1
+    assert contacts(bench.empty()) == []
+    bench.link_s += 0.1
+    assert contacts(bench.empty()) == [Contact(EDGE, False, died)]
+    assert contacts(bench.empty()) == []
+    back = bench.now.plant_ns
+    assert contacts(bench.born()) == [Contact(EDGE, True, back)]
+
+
+def test_a_gateway_that_flaps_is_no_news(bench: Bench) -> None:
+    bench.born()
+    for _ in range(20):
+        assert contacts(bench.message(Kind.NDEATH, node_death(0))) == []
+        bench.link_s += ABSENT_S / 2
+        assert contacts(bench.born()) == []
 
 
 def test_credit_is_shared_among_those_heard_of_late(bench: Bench) -> None:

@@ -173,3 +173,34 @@ def test_what_does_not_add_up_is_an_event_once() -> None:
 
 def test_a_ledger_that_adds_up_from_the_first_is_no_event() -> None:
     assert Accounts().news([line(adds_up=True)], 5)[1] == ()
+
+
+def test_a_table_that_may_be_left_out_may_come_from_the_environment(
+    tmp_path: Path, plant_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ingest.toml"
+    path.write_text(f'plant = "{plant_file}"\ndata = "data"\n', "utf-8")
+    for key, value in (
+        ("HOST", "smtp"),
+        ("SENDER", "p@x.org"),
+        ("TO", '["a@x.org"]'),
+        ("PASSWORD_FILE", "s"),
+    ):
+        monkeypatch.setenv(f"PALIER_INGEST_NOTIFY__EMAIL__{key}", value)
+    email = load_settings(IngestSettings, path).notify.email
+    assert email is not None
+    assert (email.host, email.to) == ("smtp", ("a@x.org",))
+    monkeypatch.setenv("PALIER_INGEST_NOTIFY__EMAIL__HOTS", "smtp")
+    with pytest.raises(ConfigError, match="unknown environment variable"):
+        load_settings(IngestSettings, path)
+
+
+def test_check_wants_the_secret_of_a_message(mosquitto: Mosquitto, ingest: Ingest) -> None:
+    with ingest.config.open("a") as config:
+        config.write('[notify.webhook]\nurl = "https://x.org/h"\ntoken_file = "webhook_token"\n')
+    run = palier("ingest", "--config", str(ingest.config), "--check")
+    assert run.returncode == 2
+    assert "webhook_token" in run.stderr
+    (ingest.config.parent / "webhook_token").write_text("secret", "utf-8")
+    run = palier("ingest", "--config", str(ingest.config), "--check")
+    assert (run.returncode, "messages: webhook" in run.stdout) == (0, True), run.stderr

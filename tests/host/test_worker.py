@@ -35,6 +35,7 @@ class NoHouse:
 
     def __init__(self, log: list[str]) -> None:
         self.log = log
+        self.looked = 0
 
     def turn(self, *, idle: bool) -> None:
         if not idle:
@@ -44,7 +45,7 @@ class NoHouse:
         self.log.append("reported")
 
     def meanwhile(self) -> None:
-        """Nobody asks anything."""
+        self.looked += 1
 
 
 class Bench:
@@ -54,7 +55,8 @@ class Bench:
         self.fakes = fakes
         self.host: Committer = committer(plant, fakes, probation=probation)
         self.told: list[Outcome] = []
-        self.worker = Worker(self.host, NoHouse(fakes.log), self.told.append)  # type: ignore[arg-type]
+        self.house = NoHouse(fakes.log)
+        self.worker = Worker(self.host, self.house, self.told.append)  # type: ignore[arg-type]
 
     def begin(self, *batches: Batch) -> None:
         for one in batches:
@@ -218,3 +220,14 @@ def test_a_report_makes_the_accounts_due(bench: Bench) -> None:
     bench.begin(Batch(ledgers=("a receipt",)))  # type: ignore[arg-type]
     bench.wait(Computed, Committed)
     assert "reported" in bench.fakes.log
+
+
+def test_while_a_batch_waits_for_its_store_people_are_still_looked_after(bench: Bench) -> None:
+    bench.fakes.down = {"series"}
+    one = batch(work(1))
+    bench.begin(one)
+    eventually(lambda: bench.house.looked >= 2, 10, "looks at what people ask")
+    bench.fakes.down = set()
+    bench.begin(one)
+    eventually(lambda: Committed in bench.kinds, 10, "the batch")
+    assert bench.stored() == [1]

@@ -49,6 +49,10 @@ def test_what_the_samples_comment_out_is_known_too(tmp_path: Path) -> None:
     assert [source.type for source in sources] == ["simulated", "replay"]
     settings = load_settings(IngestSettings, tmp_path / "ingest.toml")
     assert (settings.groups, settings.clock.rate) == (("khouribga",), 60)
+    email, webhook = settings.notify.email, settings.notify.webhook
+    assert email is not None
+    assert webhook is not None
+    assert email.ca_file == tmp_path / "ca.pem", "relative to the file, like every path"
 
 
 def test_the_pages_sample_is_accepted_and_reads_what_the_ingests_writes() -> None:

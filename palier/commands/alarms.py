@@ -1,0 +1,264 @@
+"""`palier alarms`: what is open, and what a person does about it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from palier.options import CommandError, JsonOption, LangOption, QuietOption, catalogue
+
+from .asking_text import (
+    DataOption,
+    ExpectOption,
+    OperatorOption,
+    UserOption,
+    local,
+    one_of,
+    read_records,
+    seconds,
+    send,
+)
+
+if TYPE_CHECKING:
+    from palier.alarm_figures import Figures
+    from palier.alarms import Alarm
+    from palier.historian.records import RecordsReader
+    from palier.locale import Catalogue
+
+DAY_S: Final = 86_400
+
+alarms = typer.Typer(
+    help="List open alarms; acknowledge, shelve, judge them.",
+    short_help="List open alarms; acknowledge, shelve, judge them.",
+    epilog="\b\nExample:\n  palier alarms list --data /var/lib/palier/ingest\n"
+    "  palier alarms acknowledge P-101/2/vibration --config operator.toml\n"
+    "  palier alarms shelve P-101/2/vibration --for 4h --why 'load test'",
+    no_args_is_help=True,
+)
+
+AlarmArgument = Annotated[
+    str, typer.Argument(metavar="ALARM", help="As the list names it: P-101/2/vibration.")
+]
+WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason; it is recorded.")]
+CommentOption = Annotated[str, typer.Option("--comment", metavar="TEXT", help="A remark; it is recorded.")]
+
+
+@alarms.command("list")
+def list_open(
+    *,
+    data: DataOption,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """List the alarms that are open, the most urgent first, from the ingest's records."""
+    words = catalogue(lang)
+    found = read_records(data, _open)
+    for alarm in found:
+        typer.echo(json.dumps(alarm.told(), ensure_ascii=False) if json_output else _line(alarm, words))
+    if not found and not quiet and not json_output:
+        typer.echo(words.text("alarm.none_open"))
+
+
+@alarms.command()
+def figures(
+    *,
+    data: DataOption,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="How far to look back.")] = 30,
+    json_output: JsonOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Tell which alarms come most often, which chatter, and how many there are an hour."""
+    from palier.alarm_figures import figures as count
+
+    words = catalogue(lang)
+    end_ns = time.time_ns() + 1
+    since_ns = end_ns - days * DAY_S * 10**9
+    found = count(read_records(data, lambda reader: reader.transitions(since_ns)), since_ns, end_ns)
+    for text in _figures_json(found) if json_output else _figures_text(found, words):
+        typer.echo(text)
+
+
+@alarms.command()
+def acknowledge(
+    alarm: AlarmArgument,
+    *,
+    comment: CommentOption = "",
+    expect: ExpectOption = None,
+    config: OperatorOption = None,
+    user: UserOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Say that you have seen an alarm."""
+    from palier.operations import Acknowledge
+
+    what = Acknowledge(alarm, comment)
+    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+
+
+@alarms.command()
+def shelve(
+    alarm: AlarmArgument,
+    *,
+    why: WhyOption,
+    for_: Annotated[
+        str, typer.Option("--for", metavar="4h|90m|shift", help="How long, at most 8h.")
+    ] = "shift",
+    expect: ExpectOption = None,
+    config: OperatorOption = None,
+    user: UserOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Put an alarm aside for a while; it comes back by itself."""
+    from palier.operations import Shelve
+
+    what = Shelve(alarm, why, seconds(for_))
+    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+
+
+@alarms.command()
+def unshelve(
+    alarm: AlarmArgument,
+    *,
+    why: WhyOption = "",
+    expect: ExpectOption = None,
+    config: OperatorOption = None,
+    user: UserOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Take an alarm from its shelf."""
+    from palier.operations import Unshelve
+
+    what = Unshelve(alarm, why)
+    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+
+
+@alarms.command("take-out")
+def take_out(
+    alarm: AlarmArgument,
+    *,
+    why: WhyOption,
+    expect: ExpectOption = None,
+    config: OperatorOption = None,
+    user: UserOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Take an alarm out of service until it is put back."""
+    from palier.operations import TakeOut
+
+    what = TakeOut(alarm, why)
+    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+
+
+@alarms.command("put-back")
+def put_back(
+    alarm: AlarmArgument,
+    *,
+    why: WhyOption = "",
+    expect: ExpectOption = None,
+    config: OperatorOption = None,
+    user: UserOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Put an alarm back into service."""
+    from palier.operations import PutBack
+
+    what = PutBack(alarm, why)
+    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+
+
+@alarms.command()
+def verdict(
+    alarm: AlarmArgument,
+    verdict: Annotated[str, typer.Argument(metavar="confirmed|refuted|other_cause")],
+    *,
+    found: Annotated[
+        str | None, typer.Option("--found", metavar="FAULT", help="What it was: outer_ring, unbalance, …")
+    ] = None,
+    cause: Annotated[
+        str | None, typer.Option("--cause", metavar="CODE", help="Clause of ISO 15243, e.g. 5.2.2.")
+    ] = None,
+    text: CommentOption = "",
+    config: OperatorOption = None,
+    user: UserOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Tell what was found behind an alarm: every verdict makes the next diagnosis better."""
+    from models.diagnosis.types import Fault
+    from palier.operations import CauseCode, Found, GiveVerdict
+
+    what = GiveVerdict(
+        alarm,
+        one_of("VERDICT", Found, verdict),
+        None if found is None else one_of("--found", Fault, found),
+        None if cause is None else one_of("--cause", CauseCode, cause),
+        text,
+    )
+    send(what, config, user=user, json_output=json_output, quiet=quiet, lang=lang)
+
+
+def _open(reader: RecordsReader) -> list[Alarm]:
+    from palier.alarms import Alarm, AlarmError
+
+    try:
+        read = [Alarm.from_json(row.value) for row in reader.alarms()]
+    except AlarmError as error:
+        raise CommandError(f"the records hold an alarm of another version of Palier: {error}") from error
+    return sorted((alarm for alarm in read if alarm.is_open), key=lambda alarm: alarm.urgency)
+
+
+def _line(alarm: Alarm, words: Catalogue) -> str:
+    lines = [
+        words.text(
+            "alarm.line",
+            alarm=alarm.key.id,
+            level=words.text(f"alarm.level_{alarm.level or 'none'}"),
+            state=words.text(f"alarm.state_{alarm.life}"),
+            priority=words.text(f"alarm.priority_{alarm.priority}"),
+            time=local(alarm.raised_ns),
+            version=alarm.version,
+        )
+    ]
+    if alarm.action and alarm.standing:
+        lines.append(words.text("alarm.to_do", action=words.text(alarm.action)))
+    if (shelf := alarm.shelf) is not None:
+        lines.append(words.text("alarm.line_shelf", time=local(shelf.until_ns), who=shelf.by, why=shelf.why))
+    if (outage := alarm.outage) is not None:
+        since = local(outage.since_ns)
+        lines.append(words.text("alarm.line_outage", time=since, who=outage.by, why=outage.why))
+    return "\n    ".join(lines)
+
+
+def _figures_text(found: Figures, words: Catalogue) -> list[str]:
+    lines = [words.text("alarm.figures", raises=found.raises, per_hour=words.number(found.per_hour, 2))]
+    for actor in dict.fromkeys((*found.bad_actors, *found.chattering)):
+        key = "alarm.actor_chatters" if actor.chatters else "alarm.actor"
+        share = words.number(100 * actor.share, 0)
+        lines.append(
+            words.text(key, alarm=actor.alarm, raises=actor.raises, share=share, most=actor.most_in_a_minute)
+        )
+    return lines
+
+
+def _figures_json(found: Figures) -> list[str]:
+    actors = [
+        {"alarm": a.alarm, "raises": a.raises, "share": a.share, "most_in_a_minute": a.most_in_a_minute}
+        for a in found.actors
+    ]
+    told = {"raises": found.raises, "per_hour": found.per_hour, "priorities": dict(found.priorities)}
+    return [json.dumps(told | {"actors": actors}, ensure_ascii=False)]

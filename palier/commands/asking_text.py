@@ -1,0 +1,152 @@
+"""What commands that ask the ingest share: their settings, the sending, and the reply in words."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+import typer
+
+from palier.options import FAILED, USAGE, CommandError, catalogue
+
+if TYPE_CHECKING:
+    from palier.historian.records import RecordsReader
+    from palier.locale import Catalogue
+    from palier.operations import Ask
+
+OperatorOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="operator.toml: site, user, [broker]. The environment (PALIER_OPERATOR_SITE, …) wins over it.",
+    ),
+]
+UserOption = Annotated[
+    str | None, typer.Option("--user", metavar="NAME", help="Who asks; by default who is logged in.")
+]
+ExpectOption = Annotated[
+    int | None,
+    typer.Option("--expect", metavar="VERSION", help="Refuse if it is not that version any more."),
+]
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        metavar="FOLDER",
+        envvar="PALIER_INGEST_DATA",
+        help="The ingest's data folder, as in ingest.toml. It is only read.",
+    ),
+]
+
+_DURATION: Final = re.compile(r"(\d{1,5})(s|m|min|h)")
+_SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600}
+
+R = TypeVar("R")
+
+
+def send(
+    ask: Ask,
+    config: Path | None,
+    *,
+    user: str | None,
+    expect: int | None = None,
+    json_output: bool,
+    quiet: bool,
+    lang: str,
+) -> None:
+    """Ask, and tell the reply. Raises CommandError where none came, Exit(1) where it was not done."""
+    from palier.asking import AskError, OperatorSettings
+    from palier.asking import ask as ask_ingest
+    from palier.operations import Command, Outcome
+    from palier.settings import load_settings
+    from palier.wire.payload import DecodeError
+
+    words = catalogue(lang)
+    settings = load_settings(OperatorSettings, config)
+    command = Command(secrets.token_hex(12), user or settings.user, ask, expect)
+    try:
+        reply = ask_ingest(settings, command)
+    except DecodeError as error:
+        raise CommandError(str(error), USAGE) from error
+    except AskError as error:
+        raise CommandError(str(error)) from error
+    if json_output:
+        told = {name: getattr(reply, name) for name in reply.__slots__} | {"params": dict(reply.params)}
+        typer.echo(json.dumps(told, ensure_ascii=False))
+    elif reply.outcome is not Outcome.DONE or not quiet:
+        typer.echo(
+            sentence(words, f"reply.{reply.reason}", reply.params), err=reply.outcome is not Outcome.DONE
+        )
+    if reply.outcome is not Outcome.DONE:
+        raise typer.Exit(FAILED)
+
+
+def sentence(words: Catalogue, key: str, params: Mapping[str, Any]) -> str:
+    """A sentence of the host; a key with other parameters, of another version, is shown as it is."""
+    try:
+        return words.text(key, **params)
+    except (KeyError, IndexError):
+        return f"{key} {dict(params)}"
+
+
+def seconds(text: str) -> int | None:
+    """The length of `--for`: "4h", "90m", or None for "shift". Raises CommandError."""
+    if text == "shift":
+        return None
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise CommandError(
+            f"--for must be like 4h, 90m or shift (to the end of the shift), got {text!r}", USAGE
+        )
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def moment_ns(text: str | None) -> int | None:
+    """The time of `--at`, of this computer's time zone where it names none. Raises CommandError."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return int(at.timestamp()) * 10**9
+    except (ValueError, OverflowError, OSError) as error:
+        raise CommandError(f"--at must be a time like 2026-07-14T08:30, got {text!r}", USAGE) from error
+
+
+def local(ts_ns: int) -> str:
+    """A time as people here read it."""
+    return f"{datetime.fromtimestamp(ts_ns // 10**9, UTC).astimezone():%Y-%m-%d %H:%M}"
+
+
+def read_records(data: Path, look: Callable[[RecordsReader], R]) -> R:
+    """What `look` finds in the records of an ingest. Raises CommandError."""
+    from palier.historian.base import HistorianError
+    from palier.historian.folder import DataFolder
+    from palier.historian.records import RecordsReader
+
+    path = DataFolder(data).records
+    if not path.exists():
+        raise CommandError(f"{path} does not exist: --data must be the data folder of an ingest", USAGE)
+    try:
+        with closing(RecordsReader(path)) as reader:
+            return look(reader)
+    except HistorianError as error:
+        raise CommandError(str(error)) from error
+
+
+W = TypeVar("W", bound=StrEnum)
+
+
+def one_of(what: str, words: type[W], text: str) -> W:
+    """A word of a list. Raises CommandError."""
+    found = next((word for word in words if word.value == text), None)
+    if found is None:
+        raise CommandError(f"{what} must be one of {', '.join(words)}, got {text!r}", USAGE)
+    return found

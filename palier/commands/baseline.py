@@ -1,0 +1,103 @@
+"""`palier baseline`: what machines are compared with, and who stands for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from palier.options import CommandError, JsonOption, LangOption, QuietOption, catalogue
+
+from .asking_text import DataOption, ExpectOption, OperatorOption, UserOption, local, read_records, send
+
+if TYPE_CHECKING:
+    from palier.historian.records import RecordsReader
+    from palier.operations import Baseline
+
+baseline = typer.Typer(
+    help="Show the machines' baselines; confirm one, or have it learned anew.",
+    short_help="Show baselines; confirm one, or have it learned anew.",
+    epilog="\b\nExample:\n  palier baseline show --data /var/lib/palier/ingest\n"
+    "  palier baseline confirm P-101 --why 'checked with the collector'",
+    no_args_is_help=True,
+)
+
+MachineArgument = Annotated[str, typer.Argument(metavar="MACHINE")]
+
+
+@baseline.command()
+def show(
+    *,
+    data: DataOption,
+    every: Annotated[bool, typer.Option("--all", help="Older versions too.")] = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Show each machine's baseline, from the ingest's records."""
+    words = catalogue(lang)
+    found = read_records(data, _read)
+    if not every:
+        found = list({one.machine: one for one in found}.values())
+    for one in found:
+        line = words.text(
+            "baseline.line",
+            machine=one.machine,
+            version=one.version,
+            status=words.text(f"baseline.{one.status}"),
+            progress=words.number(100 * one.progress, 0),
+            time=local(one.since_ns),
+        )
+        typer.echo(json.dumps(one.told(), ensure_ascii=False) if json_output else line)
+    if not found and not quiet and not json_output:
+        typer.echo(words.text("baseline.none"))
+
+
+@baseline.command()
+def confirm(
+    machine: MachineArgument,
+    *,
+    why: Annotated[
+        str, typer.Option("--why", metavar="TEXT", help="What you looked at; it is recorded.")
+    ] = "",
+    expect: ExpectOption = None,
+    config: OperatorOption = None,
+    user: UserOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Say that a machine was in good health while its baseline was learned."""
+    from palier.operations import ConfirmBaseline
+
+    what = ConfirmBaseline(machine, why)
+    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+
+
+@baseline.command()
+def relearn(
+    machine: MachineArgument,
+    *,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason; it is recorded.")],
+    expect: ExpectOption = None,
+    config: OperatorOption = None,
+    user: UserOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Have a baseline learned anew, after an intervention that was recorded. The old one is kept."""
+    from palier.operations import RelearnBaseline
+
+    what = RelearnBaseline(machine, why)
+    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+
+
+def _read(reader: RecordsReader) -> list[Baseline]:
+    from palier.operations import Baseline
+
+    try:
+        return [Baseline.from_told(json.loads(row.value)) for row in reader.baselines()]
+    except ValueError as error:
+        raise CommandError(f"the records hold a baseline of another version of Palier: {error}") from error

@@ -1,0 +1,92 @@
+"""`palier intervention`: what was done to machines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from palier.options import JsonOption, LangOption, QuietOption, catalogue
+
+from .asking_text import DataOption, OperatorOption, UserOption, local, moment_ns, one_of, read_records, send
+
+if TYPE_CHECKING:
+    from palier.historian.rows import InterventionRow
+    from palier.locale import Catalogue
+
+intervention = typer.Typer(
+    help="Record what was done to a machine, and list it.",
+    short_help="Record what was done to a machine, and list it.",
+    epilog="\b\nExample:\n  palier intervention add P-101 bearing_changed --point 2 --text '22220 E'",
+    no_args_is_help=True,
+)
+
+
+@intervention.command()
+def add(
+    machine: Annotated[str, typer.Argument(metavar="MACHINE")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="greasing, tightening, bearing_changed, balancing, alignment, tool_change or other.",
+        ),
+    ],
+    *,
+    point: Annotated[
+        str, typer.Option("--point", metavar="POINT", help="Where; left out: the machine.")
+    ] = "",
+    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="When; left out: now.")] = None,
+    text: Annotated[str, typer.Option("--text", metavar="TEXT", help="What exactly; it is recorded.")] = "",
+    cause: Annotated[
+        str | None, typer.Option("--cause", metavar="CODE", help="Clause of ISO 15243, e.g. 5.2.2.")
+    ] = None,
+    config: OperatorOption = None,
+    user: UserOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Record what was done: health and remaining life begin anew, a baseline may be learned anew."""
+    from palier.operations import CauseCode, Intervene, InterventionKind
+
+    what = Intervene(
+        machine,
+        one_of("KIND", InterventionKind, kind),
+        moment_ns(at),
+        point,
+        text,
+        None if cause is None else one_of("--cause", CauseCode, cause),
+    )
+    send(what, config, user=user, json_output=json_output, quiet=quiet, lang=lang)
+
+
+@intervention.command("list")
+def list_done(
+    *,
+    data: DataOption,
+    machine: Annotated[
+        str | None, typer.Option("--machine", metavar="MACHINE", help="Of this one only.")
+    ] = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """List what was done, oldest first, from the ingest's records."""
+    words = catalogue(lang)
+    rows = read_records(data, lambda reader: reader.interventions(machine))
+    for row in rows:
+        typer.echo(json.dumps(asdict(row), ensure_ascii=False) if json_output else _line(row, words))
+    if not rows and not quiet and not json_output:
+        typer.echo(words.text("intervention.none"))
+
+
+def _line(row: InterventionRow, words: Catalogue) -> str:
+    place = f"{row.machine}/{row.point}" if row.point else row.machine
+    kind = words.text(f"intervention.{row.kind}")
+    lines = [words.text("intervention.line", time=local(row.at_ns), machine=place, kind=kind, who=row.user)]
+    lines += [row.text] if row.text else []
+    lines += [words.text("intervention.cause", cause=row.cause)] if row.cause else []
+    return "\n    ".join(lines)
