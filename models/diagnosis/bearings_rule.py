@@ -116,7 +116,9 @@ def judge_parts(search: Search, uncertainty: DoubleArray) -> Judged:
     by_cage = borne & (scores[:, CAGE] > scores[:, ELEMENT])
     scores[:, ELEMENT] = np.where(by_cage, scores[:, CAGE], scores[:, ELEMENT])
     scores[:, CAGE] *= np.where(borne, AS_CAGE, 1.0)
-    leading = scores.argmax(axis=1)
+    # A part whose lines don't fit into any envelope was not looked at: it can't lead.
+    looked = np.isfinite([part.bits for part in search.parts]).T
+    leading = np.where(looked, scores, -1.0).argmax(axis=1)
     carried = np.stack([found.depth for found in met], axis=1)[np.arange(len(scores)), leading]
     carried = np.where(by_cage & (leading == ELEMENT), depth, carried)
     doubted = _doubted(search.foreign, depths, carried, scores.max(axis=1), uncertainty)

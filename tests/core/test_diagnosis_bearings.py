@@ -222,3 +222,21 @@ def test_blocks_of_a_batch_do_not_see_each_other() -> None:
     alone = finding(x[:1])
     assert isinstance(found[0], BearingFinding)
     assert found[0].confidence == pytest.approx(alone.confidence, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("orders", "parts"),
+    [
+        ((3.58, 5.41, 2.36, 0.398), {Fault.ROLLING_ELEMENT, Fault.CAGE}),
+        ((np.nan, 5.41, 2.36, 0.398), {Fault.INNER_RING, Fault.ROLLING_ELEMENT, Fault.CAGE}),
+    ],
+)
+def test_a_part_that_could_not_be_looked_for_does_not_lead(
+    orders: tuple[float, ...], parts: set[Fault]
+) -> None:
+    """At 50 Hz the envelope of 500-1000 Hz holds three harmonics of the elements, and none of the rings."""
+    t = np.arange(4096) / 4096.0
+    found = ask(np.sin(2 * np.pi * 50 * t, dtype=np.float32)[None], 50.0, np.array(orders), 4096.0)
+    assert isinstance(found, BearingFinding), found
+    assert found.leading in parts
+    assert found.fault is None
