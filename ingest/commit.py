@@ -37,6 +37,8 @@ from .probation import ATTEMPTS, DEADLY, Probation
 from .quarantine import SCORING_FAILED, Problem, put_frame_aside
 from .scoring import Scored, Scorer
 from .spectra import SpectraKept
+from .watch_batch import Watched, Watching
+from .watch_keeping import WatchKeeper
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +114,7 @@ class Committer:
         failpoints: Failpoints | None = None,
         probation: Probation | None = None,
         alarms: AlarmKeeper | None = None,
+        watch: WatchKeeper | None = None,
     ) -> None:
         """`spectrum_interval_s` is in plant time; `spectra` says when they were last written. `probation`
         follows a run that did not end well.
@@ -127,6 +130,7 @@ class Committer:
         self._failpoints = failpoints or Failpoints()
         self._probation = probation
         self._alarms = alarms or AlarmKeeper(wall_ns=wall_ns)
+        self._watch = watch or WatchKeeper(Watching.restored(knowledge, {}))
 
     def begin(self, batch: Batch) -> Attempt:
         """A batch to be computed and kept, then stored."""
@@ -170,14 +174,20 @@ class Committer:
     def _make_durable(self, attempt: Attempt) -> None:
         """All that follows the waveforms."""
         self._failpoints.reach("before_series")
-        advanced, spectra = self._write_series(attempt)
-        alarmed = self._alarms.after(events_of(attempt.assessed, attempt.frames, self._knowledge))
+        watched, advanced, spectra = self._write_series(attempt)
+        alarmed = self._alarms.after(events_of(watched.assessed, attempt.frames, self._knowledge))
         self._failpoints.reach("before_records")
-        self._stores.records.commit(_with_alarms(self._records(attempt, advanced, spectra), alarmed))
+        batch = self._records(attempt, watched, advanced, spectra)
+        self._stores.records.commit(_with_alarms(batch, alarmed))
         self._alarms.keep(alarmed)
+        self._alarms.desk = self._watch.keep(watched, self._alarms.desk)
         self.in_force.update(advanced.in_force)
         self._spectra.written(spectra)
         self.doubts.stored(entry.scored for entry in attempt.assessed)
+
+    def keep_watch(self, plant_ns: int) -> None:
+        """Between two commits: one thing that the watch has to read. Never raises for a store."""
+        self._alarms.desk = self._watch.turn(plant_ns, self.in_force, self._alarms.desk)
 
     def note(self, series: Sequence[Rows], transitions: tuple[Transition, ...] = ()) -> None:
         """Write what is not a frame's: ledger lines and their events. Raises Unavailable."""
@@ -255,11 +265,12 @@ class Committer:
             attempt.refs.clear()  # what was appended and not synced can't be relied upon
             raise
 
-    def _write_series(self, attempt: Attempt) -> tuple[Advance, list[Scored]]:
+    def _write_series(self, attempt: Attempt) -> tuple[Watched, Advance, list[Scored]]:
         """Write all series of the attempt; again without the frames whose rows the historian did not take."""
         while True:
+            watched = self._watch.step(attempt.assessed, self._alarms.desk)
             advanced = advance(
-                attempt.assessed, attempt.frames, attempt.batch.silences, self.in_force, self._knowledge
+                watched.assessed, attempt.frames, attempt.batch.silences, self.in_force, self._knowledge
             )
             spectra = self._spectra.due([entry.scored for entry in attempt.assessed], advanced)
             place = {id(work): i for i, work in enumerate(attempt.frames)}
@@ -272,12 +283,13 @@ class Committer:
                 rows.event_rows((*attempt.batch.transitions, *advanced.transitions)),
                 rows.spectrum_rows(spectra),
                 rows.envelope_rows(spectra),
+                *watched.rows,
             ]
             # Most batches have no event and no spectrum: to check nothing takes time too.
             others = [some for some in others if len(some)]
             reports = self._stores.historian.write([*(o.rows for o in owned), *others])
             if not self._put_aside_rejected(attempt, owned, reports):
-                return advanced, spectra
+                return watched, advanced, spectra
 
     def _put_aside_rejected(
         self, attempt: Attempt, owned: Sequence[rows.OwnedRows], reports: Sequence[WriteReport]
@@ -295,11 +307,14 @@ class Committer:
             attempt.put_aside(work, problem, self._wall_ns())
         return bool(leaving)
 
-    def _records(self, attempt: Attempt, advanced: Advance, spectra: Sequence[Scored]) -> RecordsBatch:
-        waveforms = tuple(_waveform_row(entry, attempt.refs) for entry in attempt.assessed if entry.work.id)
+    def _records(
+        self, attempt: Attempt, watched: Watched, advanced: Advance, spectra: Sequence[Scored]
+    ) -> RecordsBatch:
+        waveforms = tuple(_waveform_row(entry, attempt.refs) for entry in watched.assessed if entry.work.id)
         return RecordsBatch(
             stored=tuple(work.id for work in attempt.frames if work.id is not None),
-            states=(*advanced.state_rows, *self._spectra.state_rows(spectra)),
+            states=(*advanced.state_rows, *self._spectra.state_rows(spectra), *watched.states),
+            baselines=watched.baselines,
             transitions=(*attempt.batch.transitions, *advanced.transitions),
             waveforms=waveforms,
             quarantine=(*attempt.batch.quarantine, *attempt.moved),

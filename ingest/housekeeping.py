@@ -66,6 +66,7 @@ class Housekeeping:
             self._thin()
         if idle or now_s >= self._upkeep_at_s:
             self._upkeep.turn(self._clock.now_ns())
+            self._committer.keep_watch(self._clock.now_ns())
             self._upkeep_at_s = now_s + UPKEEP_WAITS_S
 
     def meanwhile(self) -> None:

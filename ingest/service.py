@@ -117,6 +117,7 @@ class Service:
             failpoints=failpoints,
             probation=probation,
             alarms=alarms,
+            watch=stores.watch(knowledge, in_force, alarms.desk),
         )
         upkeep = Upkeep(stores.historian, stores.records, failpoints)
         self._notifier = Notifier(stores.records, stores.records.notices(), ways, wall_ns=time.time_ns)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +27,11 @@ from .admission import LiveKey
 from .alarm_commands import INTERVENTION, OLDEST_NS
 from .alarm_desk import Desk
 from .board import VIBRATION, InForce, Key
+from .knowledge import Knowledge
 from .seen import Seen
 from .spectra import read_spectra
+from .watch_batch import Watching
+from .watch_keeping import WatchKeeper, last_blocks
 
 EVENTS_REWRITTEN_NS: Final = 30 * 86_400 * 10**9
 """Transitions written into the series again at start: a historian that was restored or replaced gets a
@@ -70,6 +73,13 @@ class OpenStores:
             self.records.baselines(),
             self.records.commands(MAX_COMMANDS),
         )
+
+    def watch(self, knowledge: Knowledge, in_force: Mapping[Key, InForce], desk: Desk) -> WatchKeeper:
+        """What is watched, as it was when the ingest ended."""
+        told, baselines = self.records.states(), self.records.baselines()
+        watching = Watching.restored(knowledge, told, baselines)
+        rings = last_blocks(self.historian, watching, in_force)
+        return WatchKeeper(replace(watching, rings=rings), self.historian, self.records, desk.intervened)
 
     def rewrite_events(self, now_ns: int) -> None:
         """Write the transitions of the last month into the series once more: the same rows, unless they

@@ -179,6 +179,69 @@ _LEDGER: Final = Measurement(
     key_extra=("epoch",),
 )
 
+_SCORE: Final = Measurement(
+    "score",
+    "how far a point is off its own baseline (channel empty), at the pace at which blocks count",
+    (
+        Field("score", "1", "float", "largest residual of what is watched, in standard deviations"),
+        Field("threshold", "1", "float", "standard deviations that a single feature may be off"),
+        Field("level", "1", "int", "0 nothing is on, 1 watch, 2 alert, 3 danger"),
+        Field("tests", "", "text", 'JSON: the tests that are on, each with its columns "channel/feature"'),
+        Field("leading", "", "text", 'the column that speaks loudest, "channel/feature"'),
+        Field("value", "as in `leading`", "float", "value of that column"),
+        Field("alert", "as in `leading`", "float", "its alert limit by the baseline"),
+        _FRAME,
+    ),
+    held_by_frame=True,
+)
+_DIAGNOSIS: Final = Measurement(
+    "diagnosis",
+    "what was found when a point was examined (channel empty): a row for each fault, the surest of rank 1",
+    (
+        Field("rank", "1", "int", "1 for the surest fault"),
+        Field(
+            "fault", "", "text", 'the fault; "none" where nothing is named, "refused" where nobody can say'
+        ),
+        Field("confidence", "1", "float", "how sure it is, 0 to 1"),
+        Field("severity", "1", "int", "1 (nothing) to 5 (stop)"),
+        Field("action", "", "text", "none, watch, plan, intervene, stop"),
+        Field("deadline_h", "h", "float", "within how many hours; not known where there is no deadline"),
+        Field("at", "", "text", "point of the fault, empty for the machine as a whole"),
+        Field("detail", "", "text", "JSON: evidence, what is not told apart, and what would tell it"),
+        Field("reason", "", "text", "message key: why nobody can say"),
+        Field("remedy", "", "text", "message key: what to do about it"),
+        _FRAME,
+    ),
+    key_extra=("rank",),
+)
+_HEALTH: Final = Measurement(
+    "health",
+    "health index of a point (channel empty) or of a whole machine (point and channel empty)",
+    (
+        Field("health_index", "1", "float", "100 as in good health, 60 alert, 20 danger, 0 nothing left"),
+        Field("mode", "", "text", "failure mode that the index is of: the worst"),
+        Field("complete", "1", "int", "1 where every mode is known; else it is as bad as this at least"),
+        Field("modes", "", "text", "JSON: the index of each known mode"),
+        _FRAME,
+    ),
+)
+_LIFE: Final = Measurement(
+    "life",
+    "remaining life of a point (channel empty) until it reaches its danger limit",
+    (
+        Field("method", "", "text", 'how it was found; "refused" where nobody can say'),
+        Field("p10_h", "h", "float", "hours that it lasts with 90 % certainty: the date to plan by"),
+        Field("p50_h", "h", "float", "hours that it lasts as likely as not"),
+        Field("p90_h", "h", "float", "hours that it does not outlast with 90 % certainty"),
+        Field("confidence", "", "text", "high, medium or low, by the width of the interval"),
+        Field("leading", "", "text", 'what grows, "channel/feature"'),
+        Field("threshold", "as in `leading`", "float", "level that ends the life by convention"),
+        Field("assumptions", "", "text", "JSON: what it rests on"),
+        Field("reason", "", "text", "message key: why nobody can say"),
+        Field("remedy", "", "text", "message key: what to do about it"),
+    ),
+)
+
 
 def _hourly(raw: Measurement, texts: tuple[Field, ...] = ()) -> Measurement:
     """What is kept of an hour of a measurement: mean, least and greatest of each number."""
@@ -207,6 +270,10 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
             _ENVELOPE,
             _EVENT,
             _LEDGER,
+            _SCORE,
+            _DIAGNOSIS,
+            _HEALTH,
+            _LIFE,
             _FEATURE_HOURLY,
             _READING_HOURLY,
         )

@@ -19,6 +19,12 @@ PINNED = {
     "envelope": "line:1 frequency_hz:Hz amplitude:as in `kind` kind: frame:",
     "event": "event_id: kind: state: previous: detail:",
     "ledger": "epoch: acquired:1 stored:1 quarantined:1 dropped:1 pending:1 missing:1 twice:1 adds_up:1",
+    "score": "score:1 threshold:1 level:1 tests: leading: value:as in `leading` alert:as in `leading` frame:",
+    "diagnosis": "rank:1 fault: confidence:1 severity:1 action: deadline_h:h at: detail: reason: remedy: "
+    "frame:",
+    "health": "health_index:1 mode: complete:1 modes: frame:",
+    "life": "method: p10_h:h p50_h:h p90_h:h confidence: leading: threshold:as in `leading` assumptions: "
+    "reason: remedy:",
     "feature_hourly": "speed_rpm_mean:r/min speed_rpm_min:r/min speed_rpm_max:r/min blocks:1 zone:",
     "reading_hourly": "value_mean:as in `unit` value_min:as in `unit` value_max:as in `unit` blocks:1 unit:",
 }

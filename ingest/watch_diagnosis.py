@@ -1,0 +1,244 @@
+"""What is wrong with a point that is no longer normal: evidence from the last blocks, and a diagnosis. Pure.
+
+ Only abnormal points pay for it: once when the state gets worse, and then with every sixth block that
+counts, which is hourly where blocks come every ten minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from models.advice import Advice, advise_all
+from models.detection.context import Context
+from models.detection.measured import feature_of
+from models.diagnosis import (
+    ChannelEvidence,
+    Diagnosis,
+    Events,
+    Evidence,
+    PointEvidence,
+    diagnose,
+    indicators,
+    severity,
+    views_of,
+)
+from models.diagnosis.bearings import BearingFinding, diagnose_bearings, join_findings
+from models.diagnosis.view import RECENT_BLOCKS
+from models.features.catalogue import NAMES
+from models.types import Refusal, State
+from palier.historian.base import Table
+
+from .knowledge import Knowledge
+from .scoring import Scored
+from .watch import Verdict, without_refused
+from .watch_parts import FEATURE, PointModel, Watched, measured_hz
+from .watch_states import ABNORMAL
+
+FIELDS: Final = (*NAMES, "speed_rpm")
+"""What `remembered` has to be given of the `feature` rows."""
+
+EVERY_BLOCKS: Final = 6
+"""Blocks that count between two diagnoses of a point whose state does not get worse."""
+
+_BADNESS: Final[Mapping[State, int]] = {State.WATCH: 1, State.ALERT: 2, State.DANGER: 3}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """One block of a point: its features (n_channels, n_features) in the order of the plant's channels, NaN
+    where refused or unknown, and the speed of its shaft in Hz, NaN where it is unknown.
+    """
+
+    ts_ns: int
+    features: npt.NDArray[np.float32]
+    shaft_hz: float
+    doubts: Mapping[str, tuple[Refusal, ...]] = field(default_factory=dict)
+
+
+Ring = tuple[Kept, ...]
+"""The last blocks of a point, oldest first, at most five."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How bad a point was when it was last looked at, and blocks that counted since."""
+
+    badness: int = 0
+    blocks: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """What was found at a point: at most three diagnoses, the surest first, none where nothing is named, or a
+    refusal; `advice` is the most severe first. `severity` 1..5 is that of the point, whatever its cause.
+    """
+
+    watched: Watched
+    ts_ns: int
+    frame: str | None
+    found: tuple[Diagnosis, ...] | Refusal
+    advice: tuple[Advice, ...]
+    severity: int
+
+
+def remember(ring: Ring, entry: Scored, one: Watched) -> Ring:
+    """The last blocks after one more, which is newer."""
+    clean = without_refused(entry)
+    features = np.full((len(one.channels), len(NAMES)), np.nan, dtype=np.float32)
+    doubts = {}
+    for c, channel in enumerate(entry.block.channels):
+        if channel in one.channels:
+            features[one.channels.index(channel)] = clean.features[c]
+            doubts[channel] = entry.doubts[c]
+    hz = np.nan if entry.shaft_hz is None else entry.shaft_hz
+    return (*ring, Kept(entry.block.start_ns, features, hz, doubts))[-RECENT_BLOCKS:]
+
+
+def remembered(one: Watched, features: Table, states: Table) -> Ring:
+    """The last blocks as the historian has them, for a start: of the point's newest `feature` rows (all names
+    of the catalogue, and speed_rpm) those whose time has a `state` row, for only live blocks have one.
+    """
+    live = set(states.ts_ns.tolist())
+    rows: dict[int, list[int]] = {}
+    for i, ts_ns in enumerate(features.ts_ns.tolist()):
+        if ts_ns in live and features.channel[i] in one.channels:
+            rows.setdefault(ts_ns, []).append(i)
+    values = np.column_stack([np.asarray(features.columns[name], dtype=np.float32) for name in NAMES])
+    rpm = np.asarray(features.columns["speed_rpm"], dtype=np.float64)
+    ring: Ring = ()
+    for ts_ns in sorted(rows)[-RECENT_BLOCKS:]:
+        block = np.full((len(one.channels), len(NAMES)), np.nan, dtype=np.float32)
+        for i in rows[ts_ns]:
+            block[one.channels.index(features.channel[i])] = values[i]
+        ring = (*ring, Kept(ts_ns, block, float(rpm[rows[ts_ns][0]]) / 60))
+    return ring
+
+
+def look(before: Looked, state: State, *, counted: bool) -> tuple[Looked, bool]:
+    """Whether a point is to be examined at this block, from the state it is in."""
+    badness = _BADNESS.get(state, 0)
+    blocks = before.blocks + counted
+    if state not in ABNORMAL:
+        return Looked(0, 0), False
+    if badness > before.badness or blocks >= EVERY_BLOCKS:
+        return Looked(badness, 0), True
+    return Looked(before.badness, blocks), False
+
+
+def examine(
+    entry: Scored,
+    verdict: Verdict,
+    rings: Sequence[tuple[Watched, Ring]],
+    knowledge: Knowledge,
+    events: Events | None = None,
+) -> Examined:
+    """What is wrong at a point, from its block in hand and the last blocks of all points of its machine."""
+    one = verdict.watched
+    evidence = evidence_of(rings, one, _finding(entry, one), knowledge, events)
+    found = diagnose(one.machine, evidence)
+    advice = () if isinstance(found, Refusal) else advise_all(found, one.machine)
+    level = max(
+        (
+            severity(indicators(v)).level
+            for v in views_of(one.machine, evidence)
+            if v.point.id == one.point.id
+        ),
+        default=1,
+    )
+    named = [] if isinstance(found, Refusal) else [d.severity for d in found if d.point in ("", one.point.id)]
+    return Examined(one, verdict.ts_ns, verdict.frame, found, advice, max((level, *named)))
+
+
+def evidence_of(
+    rings: Sequence[tuple[Watched, Ring]],
+    one: Watched,
+    finding: BearingFinding | Refusal | None,
+    knowledge: Knowledge,
+    events: Events | None = None,
+) -> Evidence:
+    """The last blocks of a machine's points beside each other, the newest last; `finding` is of `one`."""
+    n = max((len(ring) for _, ring in rings), default=0) or 1
+    points = tuple(
+        _point(watched, ring, n, knowledge, (finding,) if finding and watched.place == one.place else ())
+        for watched, ring in rings
+    )
+    mine = next(ring for watched, ring in rings if watched.place == one.place)
+    hours = _padded([kept.ts_ns / 3.6e12 for kept in mine], n)
+    speed = _padded([kept.shaft_hz / one.point.shaft_order for kept in mine], n)
+    return Evidence(points, n, hours=hours, speed_hz=speed, events=events or Events())
+
+
+def _finding(entry: Scored, one: Watched) -> BearingFinding | Refusal | None:
+    """What the bearing rule says of a block, over its channels; None where there is no bearing to look at."""
+    bearing, block = one.point.bearing, entry.block
+    channels = [
+        c for c, name in enumerate(block.channels) if name in one.channels and entry.refusals[c] is None
+    ]
+    if bearing is None or not channels:
+        return None
+    return join_findings(
+        diagnose_bearings(
+            block.samples[channels],
+            block.fs_hz,
+            speed_hz=entry.shaft_hz,
+            orders=bearing.orders,
+            point=one.point.id,
+        )
+    )
+
+
+def _point(
+    watched: Watched,
+    ring: Ring,
+    n: int,
+    knowledge: Knowledge,
+    findings: tuple[BearingFinding | Refusal, ...],
+) -> PointEvidence:
+    limits = knowledge.limits(watched.point.limits)
+    direction = {c.id: c.direction for c in watched.point.channels}
+    table = np.full((n, len(watched.channels), len(NAMES)), np.nan)
+    for k, kept in enumerate(ring):
+        table[n - len(ring) + k] = kept.features
+    expected = None if watched.model is None else _expected(watched, watched.model, ring, n)
+    channels = tuple(
+        ChannelEvidence.of_table(
+            channel,
+            NAMES,
+            table[:, c],
+            direction=direction[channel],
+            expected=None if expected is None else expected[:, c],
+            limits=limits,
+            doubts=ring[-1].doubts.get(channel, ()) if ring else (),
+        )
+        for c, channel in enumerate(watched.channels)
+    )
+    return PointEvidence(watched.point.id, channels, findings=findings)
+
+
+def _expected(watched: Watched, model: PointModel, ring: Ring, n: int) -> npt.NDArray[np.float64]:
+    """What is expected of each block (n, n_channels, n_features); of what is watched, at its speed."""
+    expected = np.broadcast_to(model.levels, (n, *model.levels.shape)).copy()
+    if not ring:
+        return expected
+    speed = [measured_hz(watched.machine, watched.point, _speed(kept)) for kept in ring]
+    context = Context(np.arange(len(ring), dtype=np.float64), np.array(speed))
+    level = np.exp(model.baseline.expect(np.full((len(ring), len(watched.names)), np.nan), context).log_level)
+    columns = [FEATURE[feature_of(name)] for name in watched.features]
+    by_channel = level.reshape(len(ring), len(watched.channels), len(watched.features))
+    newest = expected[n - len(ring) :]
+    newest[:, :, columns] = np.where(np.isnan(by_channel), newest[:, :, columns], by_channel)
+    return expected
+
+
+def _speed(kept: Kept) -> float | None:
+    return None if np.isnan(kept.shaft_hz) else kept.shaft_hz
+
+
+def _padded(values: Sequence[float], n: int) -> npt.NDArray[np.float64]:
+    """The values as the newest of n, NaN before."""
+    return np.array([*[np.nan] * (n - len(values)), *values], dtype=np.float64)

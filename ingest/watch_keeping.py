@@ -1,0 +1,221 @@
+"""The watch in force: what a commit asks of it, and what it reads between two commits. For the one thread
+that owns the stores.
+
+    watched = keeper.step(assessed, desk)     # in a commit, before the board advances
+    records.commit(... watched.states, watched.baselines ...)
+    keeper.keep(watched)                      # on Unavailable the step is forgotten
+
+Between commits `turn` reads an hour of one point that may be learned, fits it, or asks how long one still
+has: one of these, some tens of milliseconds, so that no commit waits longer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+import structlog
+
+from models.diagnosis.view import RECENT_BLOCKS
+from models.types import Refusal
+from palier.historian.base import Historian, HistorianError, Rows, Table
+from palier.historian.rows import HOUR_NS, InterventionRow, RecordsBatch, StateRow
+
+from .alarm_desk import Desk
+from .board import VIBRATION, InForce, Key
+from .judging import Assessed
+from .watch_batch import Machine, Watched, Watching
+from .watch_diagnosis import FIELDS as OF_BLOCK
+from .watch_diagnosis import Ring, remembered
+from .watch_learning import DAY_NS, LONGEST_NS, Ask, Gathering, asks
+from .watch_life import EVERY_NS, course_of, life_of
+from .watch_parts import Place
+from .watch_rows import life_rows
+from .watch_states import ABNORMAL
+
+_SEARCHED: Final = 4 * RECENT_BLOCKS
+"""Newest rows of a point's channels among which its last live blocks are looked for at a start."""
+
+RETRY_NS: Final = HOUR_NS // 60  # after a store failed
+
+log = structlog.get_logger(__name__)
+
+
+class WatchRecords(Protocol):
+    """What is needed of the records."""
+
+    def commit(self, batch: RecordsBatch) -> None:
+        """One durable transaction, all or nothing. Raises Unavailable."""
+        ...
+
+    def interventions(self, machine: str | None = None, since_ns: int = 0) -> tuple[InterventionRow, ...]:
+        """What was done to a machine at or after a time, oldest first."""
+        ...
+
+
+class WatchKeeper:
+    """Holds what is remembered. `watching` changes only by `keep`, once it is durable."""
+
+    def __init__(
+        self,
+        watching: Watching,
+        historian: Historian | None = None,
+        records: WatchRecords | None = None,
+        intervened: Mapping[str, int] | None = None,
+    ) -> None:
+        """`intervened` is what the desk knew at the start; without stores nothing is learned."""
+        self.watching = watching
+        self._historian = historian
+        self._records = records
+        self._intervened = dict(intervened or {})
+        self._fit: tuple[Place, Gathering, Iterator[tuple[Ask, Ask]]] | None = None
+        self._lives: dict[Place, int] = {}
+        self._not_before_ns = 0
+
+    def step(self, assessed: Sequence[Assessed], desk: Desk) -> Watched:
+        """What the live blocks among these lead to, after what people decided in the meantime.
+
+        Never raises: where the watch itself fails, what the limits say stands, and the blocks are stored.
+        """
+        try:
+            return self._step(assessed, desk)
+        except Exception as error:
+            log.exception("watch_failed", error=repr(error), blocks=len(assessed))
+            return Watched(self.watching, list(assessed))
+
+    def _step(self, assessed: Sequence[Assessed], desk: Desk) -> Watched:
+        watching, states = self.watching, list[StateRow]()
+        for machine, baseline in desk.baselines.items():
+            if watching.baselines.get(machine) != baseline:
+                opened = watching.opened(baseline, self._done(desk, machine))
+                watching, states = opened.after, [*states, *opened.states]
+        step = watching.step(assessed, repaired=self._repaired(desk))
+        for place, error in step.failed:
+            log.error("not_examined", place="/".join(place), error=error)
+        return replace(step, states=(*states, *step.states)) if states else step
+
+    def keep(self, watched: Watched, desk: Desk) -> Desk:
+        """It is durable: in force from now on. The desk with the baselines as they are now."""
+        self.watching = watched.after
+        self._intervened.update(desk.intervened)
+        if not watched.baselines:
+            return desk
+        changed = {row.machine: self.watching.baselines[row.machine] for row in watched.baselines}
+        return replace(desk, baselines={**desk.baselines, **changed})
+
+    def turn(self, plant_ns: int, in_force: Mapping[Key, InForce], desk: Desk) -> Desk:
+        """One thing that is due, where stores are there. Never raises."""
+        if self._historian is None or self._records is None or plant_ns < self._not_before_ns:
+            return desk
+        try:
+            if self._fit is None:
+                self._begin(plant_ns)
+            if self._fit is not None:
+                return self._go_on(self._historian, self._records, plant_ns, desk)
+            self._life(self._historian, plant_ns, in_force)
+        except HistorianError as error:
+            log.warning("watch_postponed", error=str(error))
+            self._fit, self._not_before_ns = None, plant_ns + RETRY_NS
+        except Exception as error:  # noqa: BLE001 - a defect that one point's rows show must not stop the storing
+            log.error("watch_failed", error=repr(error))
+            self._fit, self._not_before_ns = None, plant_ns + HOUR_NS
+        return desk
+
+    def _repaired(self, desk: Desk) -> frozenset[Machine]:
+        site = self.watching.knowledge.plant.site_id
+        new = [m for m, at_ns in desk.intervened.items() if self._intervened.get(m, -1) < at_ns]
+        return frozenset((site, machine) for machine in new)
+
+    def _done(self, desk: Desk, machine: str) -> list[int]:
+        return [desk.intervened[machine]] if machine in desk.intervened else []
+
+    def _begin(self, plant_ns: int) -> None:
+        for place in self.watching.due()[:1]:
+            one = self.watching.watch.watched(place)
+            if one is not None:
+                learning, baseline = self.watching.learning[place], self.watching.baselines.get(place[1])
+                opened_ns = 0 if baseline is None else baseline.opened_ns
+                begun = replace(learning, since_ns=max(learning.since_ns, opened_ns))
+                self._fit = (place, Gathering(one), asks(one, begun, plant_ns))
+
+    def _go_on(self, historian: Historian, records: WatchRecords, plant_ns: int, desk: Desk) -> Desk:
+        """One hour more of what is learned from, or the fit where all is read."""
+        if self._fit is None:
+            return desk
+        place, gathering, hours = self._fit
+        hour = next(hours, None)
+        if hour is not None:
+            gathering.add(_read(historian, hour[0]), _read(historian, hour[1]))
+            return desk
+        self._fit = None
+        learning = self.watching.learning[place]
+        if place not in self.watching.due() or learning.version != _version(desk, place[1]):
+            return desk  # somebody opened it again meanwhile
+        done = records.interventions(place[1], plant_ns - LONGEST_NS - DAY_NS)
+        model = gathering.fit(
+            version=learning.version,
+            features_of_machine=self.watching.watch.columns_of_machine(*place[:2]),
+            interventions_ns=[row.at_ns for row in done],
+        )
+        if isinstance(model, Refusal):
+            watched = self.watching.refused(place, learning.again(model))
+        else:
+            watched = self.watching.learned(place, model, plant_ns)
+        records.commit(RecordsBatch(states=watched.states, baselines=watched.baselines))
+        log.info("baseline_tried", place="/".join(place), refused=getattr(model, "reason", ""))
+        return self.keep(watched, desk)
+
+    def _life(self, historian: Historian, plant_ns: int, in_force: Mapping[Key, InForce]) -> None:
+        for group in self.watching.watch.groups:
+            for one in group.points:
+                site, machine, point = one.place
+                state = in_force.get((site, f"{machine}/{point}"))
+                abnormal = state is not None and state.judgement.state in ABNORMAL
+                course = course_of(one) if abnormal else None
+                if course is None or plant_ns < self._lives.get(one.place, plant_ns - EVERY_NS) + EVERY_NS:
+                    continue
+                self._lives[one.place] = plant_ns
+                done = () if self._records is None else self._records.interventions(machine)
+                life = life_of(
+                    course,
+                    _read(historian, course.ask(plant_ns)),
+                    interventions_ns=tuple(row.at_ns for row in done),
+                )
+                rows: Rows = life_rows(one.place, plant_ns, course.column, course.danger, life)
+                historian.write([rows])
+                return
+
+
+def last_blocks(
+    historian: Historian, watching: Watching, in_force: Mapping[Key, InForce]
+) -> dict[Place, Ring]:
+    """The last blocks of every point that has any, for a start. Raises HistorianError."""
+    rings: dict[Place, Ring] = {}
+    for group in watching.watch.groups:
+        for one in group.points:
+            site, machine, point = one.place
+            if (site, f"{machine}/{point}{VIBRATION}") in in_force:
+                newest = _SEARCHED * len(one.channels)
+                features, states = (
+                    historian.read(name, fields, site=site, machine=machine, point=point, newest=newest)
+                    for name, fields in (("feature", OF_BLOCK), ("state", ("state",)))
+                )
+                rings[one.place] = remembered(one, features, states)
+    return rings
+
+
+def _read(historian: Historian, ask: Ask) -> Table:
+    return historian.read(
+        ask.measurement,
+        ask.fields,
+        site=ask.site,
+        machine=ask.machine,
+        point=ask.point,
+        start_ns=ask.start_ns,
+        end_ns=ask.end_ns,
+    )
+
+
+def _version(desk: Desk, machine: str) -> int:
+    baseline = desk.baselines.get(machine)
+    return 1 if baseline is None else baseline.version

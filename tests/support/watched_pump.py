@@ -1,0 +1,215 @@
+"""A simulated pump under watch, on a compressed clock: blocks ten minutes apart, stored as an ingest does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from ingest import rows
+from ingest.batch import WorkFrame
+from ingest.board import InForce, Key, advance
+from ingest.judging import Assessed, assess
+from ingest.knowledge import Knowledge, Speeds
+from ingest.scoring import Scored, Scorer
+from ingest.watch import Watch
+from ingest.watch_batch import Watched, Watching
+from ingest.watch_diagnosis import Examined, remembered
+from ingest.watch_learning import FIELDS, Ask, Gathering, asks
+from ingest.watch_parts import Place, PointModel
+from models.types import MachineSpec, PointSpec, Refusal
+from palier.frames import FrameId, Waveform
+from palier.historian.base import Table
+from palier.historian.rows import BaselineRow
+from palier.historian.sqlite import SqliteHistorian
+from palier.limits import load_limits
+from palier.plant import load_sample_plant
+from simulators.faults import BearingDamage
+from simulators.kinds import anatomy_of
+from simulators.machines.machine import Machine, waveform_channels
+
+T0_S = 1_790_000_000.0
+EVERY_S = 600.0
+SOUND_BLOCKS = 48
+PUMP = "P-101"
+POINT = "2"
+
+
+@cache
+def knowledge() -> Knowledge:
+    return Knowledge(load_sample_plant(), load_limits())
+
+
+PLACE: Place = (knowledge().plant.site_id, PUMP, POINT)
+
+
+def _pump() -> tuple[MachineSpec, PointSpec]:
+    machine = knowledge().plant.machine(PUMP)
+    assert machine is not None
+    point = machine.point(POINT)
+    assert point is not None
+    return machine, point
+
+
+def simulated(severities: Sequence[float], seed: int) -> list[Scored]:
+    """Blocks of the pump whose outer ring is damaged so far, with their features."""
+    spec, point = _pump()
+    known = knowledge()
+    channels = [point.channels[j] for j in waveform_channels(point)]
+    works = []
+    for i, severity in enumerate(severities):
+        faults = [BearingDamage(POINT, "outer_ring", severity)] if severity else []
+        machine = Machine(spec, anatomy_of(spec), seed=seed + i, start_s=T0_S, faults=faults)
+        block = machine.acquire(point, channels[0].n_samples or 0, channels[0].fs_hz or 0.0)
+        frame = Waveform(
+            machine=PUMP,
+            point=POINT,
+            channels=tuple(c.id for c in channels),
+            samples=block.samples,
+            scale=(machine.sensor.scale("m/s²"),) * len(channels),
+            unit=("m/s²",) * len(channels),
+            fs_hz=channels[0].fs_hz or 0.0,
+            start_ns=round(T0_S * 1e9),
+            speed_rpm=block.speed_rpm,
+        )
+        works.append(WorkFrame(None, known.plant.site_id, frame, live=True, topic="", payload=b""))
+    return Scorer(known, Speeds(known)).score(works)
+
+
+@cache
+def sound() -> tuple[Scored, ...]:
+    """Blocks of the pump in good health."""
+    return tuple(simulated([0.0] * SOUND_BLOCKS, seed=100))
+
+
+def at(entry: Scored, k: int, *, live: bool = True) -> Assessed:
+    """A block as the k-th of its point, ten minutes after the one before."""
+    frame = replace(entry.block, start_ns=round((T0_S + k * EVERY_S) * 1e9))
+    frame_id = FrameId(f"{PLACE[0]}/g1", "00000000000000e1", k + 1)
+    work = replace(entry.work, id=frame_id, frame=frame, live=live)
+    return assess(replace(entry, work=work, block=frame), knowledge())
+
+
+def standing(k: int) -> Assessed:
+    """The pump at rest: no speed, and less vibration than any machine that runs."""
+    entry = sound()[0]
+    still = replace(entry.block, speed_rpm=0.0)
+    return at(replace(entry, block=still, features=entry.features * 0.001, shaft_hz=0.0), k)
+
+
+def healthy(k: int) -> Assessed:
+    """The k-th block, in good health."""
+    return at(sound()[k * 31 % SOUND_BLOCKS], k)
+
+
+def start() -> Watching:
+    watch = Watch.of(knowledge())
+    return Watching(knowledge(), watch, watch.start())
+
+
+@dataclass(eq=False)
+class Host:
+    """What a commit does with the watch, without waveforms and frames: `told` are the records."""
+
+    historian: SqliteHistorian
+    watching: Watching = field(default_factory=start)
+    told: dict[tuple[str, str], str] = field(default_factory=dict)
+    baselines: dict[tuple[str, int], BaselineRow] = field(default_factory=dict)
+    in_force: dict[Key, InForce] = field(default_factory=dict)
+    examined: list[Examined] = field(default_factory=list)
+
+    def commit(self, assessed: Sequence[Assessed]) -> Watched:
+        """One batch."""
+        step = self.watching.step(assessed)
+        advanced = advance(step.assessed, [], [], self.in_force, self.watching.knowledge)
+        self.in_force.update(advanced.in_force)
+        place = {id(entry.work): i for i, entry in enumerate(assessed)}
+        series = [rows.feature_rows(step.assessed, place).rows, rows.state_rows(advanced.lines), *step.rows]
+        for report in self.historian.write(series):
+            assert not report.rejected
+        self.keep(step)
+        self.examined += step.examined
+        return step
+
+    def keep(self, step: Watched) -> None:
+        """The records of a step are durable: it is in force."""
+        self.watching = step.after
+        self.told |= {(row.site, row.key): row.value for row in step.states if row.value is not None}
+        self.baselines |= {(row.machine, row.version): row for row in step.baselines}
+
+    def state(self) -> InForce:
+        return self.in_force[PLACE[0], f"{PUMP}/{POINT}"]
+
+    def read(self, ask: Ask) -> Table:
+        return self.historian.read(
+            ask.measurement, ask.fields, site=ask.site, machine=ask.machine, point=ask.point,
+            start_ns=ask.start_ns, end_ns=ask.end_ns,
+        )  # fmt: skip
+
+    def fit(self, now_ns: int) -> PointModel | Refusal:
+        """What the shell does when a point is due."""
+        one = self.watching.watch.watched(PLACE)
+        assert one is not None
+        learning = self.watching.learning[PLACE]
+        gathering = Gathering(one)
+        for features, states in asks(one, learning, now_ns):
+            gathering.add(self.read(features), self.read(states))
+        columns = self.watching.watch.columns_of_machine(*PLACE[:2])
+        return gathering.fit(version=learning.version, features_of_machine=columns)
+
+
+def learned(folder: Path, blocks: int = 1010) -> Host:
+    """A host that has learned the pump, from blocks that came before the first of its clock."""
+    host = Host(SqliteHistorian(folder / "historian.sqlite"))
+    for first in range(0, blocks, 101):
+        host.commit([healthy(k) for k in range(first, first + 101)])
+    now_ns = round((T0_S + blocks * EVERY_S) * 1e9)
+    model = host.fit(now_ns)
+    assert isinstance(model, PointModel), model
+    host.keep(host.watching.learned(PLACE, model, now_ns))
+    return host
+
+
+def same(left: Watching, right: Watching) -> bool:
+    """Whether two remember the same, to the last bit."""
+    places = [one.place for g in left.watch.groups for one in g.points]
+    rings = all(
+        np.array_equal(a.features, b.features, equal_nan=True) and a.ts_ns == b.ts_ns
+        for p in places
+        for a, b in zip(left.rings.get(p, ()), right.rings.get(p, ()), strict=True)
+    )
+    return (
+        rings
+        and left.watch.texts(left.state, places) == right.watch.texts(right.state, places)
+        and (left.learning, left.baselines, left.looked) == (right.learning, right.baselines, right.looked)
+    )
+
+
+@cache
+def _learned_once() -> tuple[Watching, dict[tuple[str, str], str], dict[tuple[str, int], BaselineRow]]:
+    with TemporaryDirectory() as folder:
+        host = learned(Path(folder))
+        host.historian.close()
+        return host.watching, host.told, host.baselines
+
+
+def learned_host(folder: Path) -> Host:
+    """A host that has learned the pump; its own historian is still empty."""
+    watching, told, baselines = _learned_once()
+    historian = SqliteHistorian(folder / "after.sqlite")
+    return Host(historian, watching, dict(told), dict(baselines))
+
+
+def restarted(host: Host) -> Watching:
+    """What a new process makes of the records and the historian."""
+    where = {"site": PLACE[0], "machine": PUMP, "point": POINT}
+    features = host.historian.read("feature", FIELDS, **where, newest=20)
+    states = host.historian.read("state", ["state"], **where, newest=20)
+    one = host.watching.watch.watched(PLACE)
+    assert one is not None
+    rings = {PLACE: remembered(one, features, states)}
+    return Watching.restored(knowledge(), host.told, host.baselines.values(), rings)
