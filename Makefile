@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 UV     := UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 .tools/uv
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet
 COMPILE = $(UV) pip compile pyproject.toml $(LOCKED)
-JOBS   ?= 2
+JOBS   ?= 3
 
 .PHONY: help demo up backup restore test compose-test bench shell check format services lock proto vendor clean
 

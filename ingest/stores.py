@@ -78,7 +78,11 @@ class OpenStores:
         """What is watched, as it was when the ingest ended."""
         told, baselines = self.records.states(), self.records.baselines()
         watching = Watching.restored(knowledge, told, baselines)
-        rings = last_blocks(self.historian, watching, in_force)
+        try:
+            rings = last_blocks(self.historian, watching, in_force)
+        except HistorianError as error:  # a server that is down must not keep us from starting
+            log.warning("last_blocks_not_read", error=str(error), what="diagnoses begin with what comes now")
+            rings = {}
         return WatchKeeper(replace(watching, rings=rings), self.historian, self.records, desk.intervened)
 
     def rewrite_events(self, now_ns: int) -> None:

@@ -23,7 +23,7 @@ from palier.operations import Baseline, BaselineStatus
 from . import watch_rows as rows
 from .judging import Assessed
 from .knowledge import Knowledge
-from .watch import MODEL, Verdict, Watch, WatchState
+from .watch import MODEL, MONITOR, Verdict, Watch, WatchState
 from .watch_diagnosis import Examined, Looked, Ring, examine, look, remember
 from .watch_health import Health, together
 from .watch_learning import LEARNING, Learning, count, reopened, status
@@ -66,6 +66,9 @@ class Watching:
         places = [one.place for g in Watch.of(knowledge).groups for one in g.points]
         kept = {p: Learning.from_json(told.get(_key(p, LEARNING), "")) for p in places}
         learning = {p: one for p, one in kept.items() if one is not None}
+        # Opened again, and no batch came before the end: the baseline is newer than what its points hold.
+        behind = {p for p, one in learning.items() if one.version < _version(present.get(p[1]))}
+        learning |= {p: reopened(present[p[1]], ()) for p in behind}
         models = {}
         for place in places:
             version = _version(present.get(place[1]))
@@ -73,7 +76,8 @@ class Watching:
             if model is not None:
                 models[place] = model
         watch = Watch.of(knowledge, models)
-        state = watch.restored(told)
+        anew = {_key(p, MONITOR) for p in behind}
+        state = watch.restored({key: text for key, text in told.items() if key not in anew})
         texts = {p: told[_key(p, LOOKED)] for p in places if _key(p, LOOKED) in told}
         looked = {p: Looked(**json.loads(text)) for p, text in texts.items()}
         health = {p.place: state.health[g].health(i) for g, group in enumerate(watch.groups)
@@ -252,7 +256,9 @@ class _Step:
             self.baselines[machine] = told
 
     def _learning(self, place: Place) -> Learning:
-        return self.learning.get(place) or self._before.learning.get(place, Learning())
+        found = self.learning.get(place) or self._before.learning.get(place)
+        # A point that is new to the plant learns for the baseline that its machine has by then.
+        return found or Learning(_version(self._before.baselines.get(place[1])))
 
     def _healthy(self, verdict: Verdict) -> None:
         place = verdict.watched.place

@@ -69,6 +69,7 @@ class WatchKeeper:
         self._records = records
         self._intervened = dict(intervened or {})
         self._fit: tuple[Place, Gathering, Iterator[tuple[Ask, Ask]]] | None = None
+        self._failed: set[Place] = set()  # places whose rows showed a defect of ours: last in turn
         self._lives: dict[Place, int] = {}
         self._not_before_ns = 0
 
@@ -96,8 +97,11 @@ class WatchKeeper:
 
     def keep(self, watched: Watched, desk: Desk) -> Desk:
         """It is durable: in force from now on. The desk with the baselines as they are now."""
-        self.watching = watched.after
         self._intervened.update(desk.intervened)
+        return self._in_force(watched, desk)
+
+    def _in_force(self, watched: Watched, desk: Desk) -> Desk:
+        self.watching = watched.after
         if not watched.baselines:
             return desk
         changed = {row.machine: self.watching.baselines[row.machine] for row in watched.baselines}
@@ -107,10 +111,12 @@ class WatchKeeper:
         """One thing that is due, where stores are there. Never raises."""
         if self._historian is None or self._records is None or plant_ns < self._not_before_ns:
             return desk
+        trying: Place | None = None
         try:
             if self._fit is None:
                 self._begin(plant_ns)
             if self._fit is not None:
+                trying = self._fit[0]
                 return self._go_on(self._historian, self._records, plant_ns, desk)
             self._life(self._historian, plant_ns, in_force)
         except HistorianError as error:
@@ -118,6 +124,8 @@ class WatchKeeper:
             self._fit, self._not_before_ns = None, plant_ns + RETRY_NS
         except Exception as error:  # noqa: BLE001 - a defect that one point's rows show must not stop the storing
             log.error("watch_failed", error=repr(error))
+            if trying is not None:  # the others come first now
+                self._failed.add(trying)
             self._fit, self._not_before_ns = None, plant_ns + HOUR_NS
         return desk
 
@@ -130,7 +138,10 @@ class WatchKeeper:
         return [desk.intervened[machine]] if machine in desk.intervened else []
 
     def _begin(self, plant_ns: int) -> None:
-        for place in self.watching.due()[:1]:
+        due = self.watching.due()
+        if self._failed.issuperset(due):  # all others had their turn
+            self._failed.clear()
+        for place in [place for place in due if place not in self._failed][:1]:
             one = self.watching.watch.watched(place)
             if one is not None:
                 learning, baseline = self.watching.learning[place], self.watching.baselines.get(place[1])
@@ -163,7 +174,7 @@ class WatchKeeper:
             watched = self.watching.learned(place, model, plant_ns)
         records.commit(RecordsBatch(states=watched.states, baselines=watched.baselines))
         log.info("baseline_tried", place="/".join(place), refused=getattr(model, "reason", ""))
-        return self.keep(watched, desk)
+        return self._in_force(watched, desk)  # no block was stepped: interventions are still to be heard
 
     def _life(self, historian: Historian, plant_ns: int, in_force: Mapping[Key, InForce]) -> None:
         for group in self.watching.watch.groups:

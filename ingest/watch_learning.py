@@ -34,7 +34,7 @@ from palier.historian.rows import HOUR_NS
 from palier.operations import BaselineStatus
 
 from .watch import Verdict
-from .watch_parts import FEATURE, PointModel, Watched, measured_hz
+from .watch_parts import FEATURE, NO_SHOCKS, OF_SHAFT, PointModel, Watched, measured_hz
 
 LEARNING: Final = "#learning"
 """Key of a point's learning in the records: "MACHINE/POINT#learning"."""
@@ -221,6 +221,8 @@ class Gathering:
             spec = specs[channel]
             told = assess(by_name, n_samples=spec.n_samples, fs_hz=spec.fs_hz, speed_hz=shaft_hz)
             x[[refusal is not None for refusal in told.refusals], c] = np.nan
+            shocks = told.found[:, [rule in NO_SHOCKS for rule, _ in told.rules]].any(axis=1)
+            x[:, c][np.ix_(shocks, ~OF_SHAFT)] = np.nan
 
     def _running(
         self, x: npt.NDArray[np.float32], times: npt.NDArray[np.int64], hz: npt.NDArray[np.float64]

@@ -19,8 +19,9 @@ from models.detection.baseline import Baseline
 from models.detection.measured import Part
 from models.detection.monitor import WATCHED
 from models.detection.plain import decode, encode, from_arrays, to_arrays
+from models.detection.sensors import LOOSE_MOUNT, SPIKES, TILTED
 from models.features.catalogue import NAMES
-from models.types import BEARING_DEFECTS, MachineSpec, PointSpec, Quantity
+from models.types import BEARING_DEFECTS, MachineSpec, PointSpec, Quantity, Refusal
 
 from .judging import AXIAL
 from .knowledge import Knowledge
@@ -35,6 +36,13 @@ FEATURE: Final[Mapping[str, int]] = {name: i for i, name in enumerate(NAMES)}
 OF_BEARING: Final = tuple(f"{defect}_modulation" for defect in BEARING_DEFECTS)
 OF_GEAR: Final = ("mesh_1x_m_s2",)
 OF_IMPELLER: Final = ("vane_pass_mm_s",)
+
+NO_SHOCKS: Final[frozenset[Refusal]] = frozenset({SPIKES, LOOSE_MOUNT, TILTED})
+"""Doubts of a sensor under which only the levels of the shaft are believed: peaks, high bands and envelopes
+are the cable's or the mount's, and would raise an alarm of the machine for a fault of its sensor."""
+
+OF_SHAFT: Final = np.array([name.endswith("_mm_s") or name == "band_10_100_m_s2" for name in NAMES])
+"""Features (n_features of the catalogue) that hold under such a doubt: velocities, orders, below 100 Hz."""
 
 _VELOCITY: Final = "velocity_rms_mm_s"
 _NOMINAL: Final = 1e-6  # the relative difference below which a speed is the one that the plant states
@@ -153,12 +161,17 @@ def measured_hz(machine: MachineSpec, point: PointSpec, shaft_hz: float | None) 
 
 
 def columns_of(entry: Scored, one: Watched) -> npt.NDArray[np.float64]:
-    """A block's watched features (c,), NaN where a channel is absent, refused, or a feature unknown."""
+    """A block's watched features (c,), NaN where a channel is absent or refused, a feature unknown or in
+    doubt.
+    """
     picked = np.full((len(one.channels), len(one.features)), np.nan)
     places = [FEATURE[name] for name in one.features]
     for c, channel in enumerate(entry.block.channels):
         if entry.refusals[c] is None and channel in one.channels:
-            picked[one.channels.index(channel)] = entry.features[c, places]
+            values = entry.features[c, places]
+            if not NO_SHOCKS.isdisjoint(entry.doubts[c]):
+                values = np.where(OF_SHAFT[places], values, np.nan)
+            picked[one.channels.index(channel)] = values
     return picked.ravel()
 
 

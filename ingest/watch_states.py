@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from models.detection.baseline import REGIME_UNSEEN
 from models.detection.decision import Basis, Level
 from models.detection.measured import feature_of
@@ -53,7 +55,8 @@ def merged(said: Judgement, verdict: Verdict) -> Judgement:
     unjudged = said.state in (State.UNKNOWN, State.UNCONFIGURED)
     if still is not None and not danger and not unjudged:
         return Judgement(still, value=said.value, limits_id=said.limits_id)
-    if verdict.learning or (unjudged and verdict.level is Level.NONE):
+    blind = not np.isfinite(verdict.x).any()  # then its level is what once stood
+    if verdict.learning or (unjudged and (blind or verdict.level is Level.NONE)):
         return said
     if verdict.basis is Basis.NONE and verdict.level is Level.NONE and said.state is State.LEARNING:
         return replace(unknown(REGIME_UNSEEN), value=said.value)

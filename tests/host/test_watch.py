@@ -13,10 +13,10 @@ import pytest
 from ingest.scoring import Scored
 from ingest.watch import Watch
 from ingest.watch_diagnosis import Examined
-from ingest.watch_parts import watched_points
-from models.detection.sensors import CLIPPED
+from ingest.watch_parts import OF_SHAFT, watched_points
+from models.detection.sensors import CLIPPED, LOOSE_MOUNT, SPIKES
 from models.diagnosis import Fault
-from models.types import State
+from models.types import Refusal, State
 from tests.support import watched_pump as pump
 from tests.support.watched_pump import PLACE, Host
 
@@ -151,3 +151,17 @@ def test_an_examination_that_fails_stops_nothing(host: Host, monkeypatch: pytest
     assert next(place for step in steps for place, _ in step.failed) == PLACE
     assert host.state().judgement.state is State.ALERT
     assert host.examined == []
+
+
+@pytest.mark.parametrize("doubt", [SPIKES, LOOSE_MOUNT])
+def test_shocks_of_a_doubted_sensor_are_not_the_machines(host: Host, doubt: Refusal) -> None:
+    sound = pump.sound()[0]
+    louder = np.where(OF_SHAFT, sound.features, sound.features * np.float32(20))
+    shaken = replace(sound, features=louder)
+    doubted = replace(shaken, doubts=[(doubt,)] * len(sound.block.channels))
+    for k in range(12):
+        host.commit([pump.at(doubted, LEARNED + k)])
+    assert host.state().judgement.state is State.NORMAL
+    for k in range(12, 24):
+        host.commit([pump.at(shaken, LEARNED + k)])
+    assert host.state().judgement.state in (State.ALERT, State.DANGER)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ingest.alarm_desk import Desk
-from ingest.watch_batch import Watching
+from ingest.judging import Assessed
+from ingest.stores import open_stores
+from ingest.watch_batch import Machine, Watched, Watching, baseline_row
 from ingest.watch_keeping import WatchKeeper, last_blocks
+from ingest.watch_learning import Gathering, reopened
+from ingest.watch_parts import Place
 from palier.historian.base import Table, Unavailable
 from palier.historian.records import Records
 from palier.historian.rows import InterventionRow, RecordsBatch
@@ -173,3 +177,73 @@ def test_a_defect_of_the_watch_leaves_what_the_limits_say(
     watched = keeper.step(blocks, Desk())
     assert (watched.assessed, watched.rows, watched.states) == (blocks, (), ())
     assert watched.after is host.watching
+
+
+def test_a_baseline_opened_again_just_before_the_end_is_learned_anew(tmp_path: Path) -> None:
+    host = pump.learned_host(tmp_path)
+    host.historian.close()
+    opened = Baseline(PUMP, version=2, opened_ns=NOW_NS, since_ns=NOW_NS)
+    rows = (*host.baselines.values(), baseline_row(PLACE[0], opened))
+    again = Watching.restored(pump.knowledge(), host.told, rows)
+    assert model_of(again) is None
+    assert again.learning[PLACE] == reopened(opened, ())
+    assert again.due() == ()
+    fresh = again.watch.start()
+    assert again.watch.texts(again.state, [PLACE]) == again.watch.texts(fresh, [PLACE])
+
+
+def test_a_point_new_to_the_plant_learns_for_the_version_of_its_machine() -> None:
+    opened = Baseline(PUMP, version=2, opened_ns=0, since_ns=0)
+    again = Watching.restored(pump.knowledge(), {}, (baseline_row(PLACE[0], opened),))
+    assert again.step([pump.healthy(0)]).after.learning[PLACE].version == 2
+
+
+def test_what_is_learned_between_two_commits_leaves_an_intervention_to_be_heard(
+    host: Host, records: Records
+) -> None:
+    host.commit([pump.healthy(k) for k in range(1010)])
+    keeper = WatchKeeper(host.watching, host.historian, records)
+    desk = Desk(baselines=host.watching.baselines, intervened={PUMP: NOW_NS})
+    while model_of(keeper.watching) is None:
+        desk = keeper.turn(NOW_NS, host.in_force, desk)
+    heard: list[object] = []
+    step = Watching.step
+
+    def spied(self: Watching, assessed: Sequence[Assessed], *, repaired: Collection[Machine] = ()) -> Watched:
+        heard.append(repaired)
+        return step(self, assessed, repaired=repaired)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Watching, "step", spied)
+        keeper.step([pump.healthy(1010)], desk)
+    assert heard == [{(PLACE[0], PUMP)}]
+
+
+def test_a_historian_that_is_down_does_not_keep_the_watch_from_starting(
+    host: Host, records: Records, tmp_path: Path
+) -> None:
+    host.commit([pump.healthy(0)])
+    with open_stores(tmp_path / "data", 10**6) as stores:
+        down = replace(stores, historian=Down())  # type: ignore[arg-type]
+        keeper = down.watch(pump.knowledge(), host.in_force, Desk())
+    assert not keeper.watching.rings
+
+
+def test_a_point_that_cannot_be_fitted_does_not_keep_the_others_waiting(
+    host: Host, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of this test")
+
+    host.commit([pump.healthy(k) for k in range(1010)])
+    keeper, tried = WatchKeeper(host.watching, host.historian, records), list[Place]()
+    other = (PLACE[0], PUMP, "another")
+    monkeypatch.setattr(Gathering, "add", breaks)
+    monkeypatch.setattr(Watching, "due", lambda _: (PLACE, other))
+    monkeypatch.setattr(type(keeper.watching.watch), "watched", lambda _, place: tried.append(place))
+    keeper._failed.add(PLACE)
+    keeper._begin(NOW_NS)
+    assert tried == [other]
+    keeper._failed.add(other)
+    keeper._begin(NOW_NS)
+    assert tried == [other, PLACE]

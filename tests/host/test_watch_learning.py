@@ -12,7 +12,7 @@ import pytest
 from ingest.judging import Assessed
 from ingest.watch_batch import baseline_row
 from ingest.watch_learning import DAY_NS, Gathering, Learning, asks, reopened, status
-from ingest.watch_parts import PointModel
+from ingest.watch_parts import FEATURE, PointModel
 from models.detection.baseline import BASELINE_TOO_SHORT
 from models.types import State
 from palier.historian.sqlite import SqliteHistorian
@@ -118,3 +118,16 @@ def test_opened_again_it_forgets_and_learns_from_a_day_after_the_intervention(tm
     host.baselines[pump.PUMP, 2] = baseline_row(PLACE[0], told)  # who asked for it wrote it
     assert pump.restarted(host).watch.watched(PLACE).model is None  # type: ignore[union-attr]
     host.historian.close()
+
+
+def test_shocks_of_a_spiking_cable_are_not_learned(host: Host) -> None:
+    sound = pump.sound()[0]
+    features = sound.features.copy()
+    features[:, FEATURE["spikes"]] = 50
+    features[:, FEATURE["kurtosis"]] = 40
+    host.commit([pump.healthy(k) for k in range(1010)])
+    host.commit([pump.at(replace(sound, features=features), k) for k in range(1010, 1410)])
+    model = host.fit(NOW_NS + 400 * round(pump.EVERY_S * 1e9))
+    assert isinstance(model, PointModel)
+    assert (model.levels[:, FEATURE["kurtosis"]] < 10).all()
+    assert model.baseline.blocks == 1410

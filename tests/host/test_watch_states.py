@@ -129,3 +129,9 @@ def test_a_machine_is_as_healthy_as_its_worst_point() -> None:
     assert whole.worst == ("bearing", 50.0)
     assert together([]) == Health()
     assert not together([whole, Health()]).complete
+
+
+@pytest.mark.parametrize("level", [Level.WATCH, Level.ALERT, Level.DANGER])
+def test_what_once_stood_says_nothing_of_a_point_that_nothing_is_known_of(level: Level) -> None:
+    blind = verdict(level=level, x=np.full(2, np.nan))
+    assert merged(SICK, blind) is SICK
