@@ -13,10 +13,8 @@ from models.detection.baseline import (
     Progress,
 )
 from models.detection.context import Context
-from models.detection.learning import NO_INTERVENTION, NOT_LEARNED, Learning, Status
 from models.detection.lines import LEAST_SIGMA
 from models.detection.plain import baseline_from_arrays, baseline_to_arrays, decode, encode
-from models.types import Refusal
 
 WEEK = 1008
 BLOCK_S = 600.0
@@ -228,23 +226,3 @@ def test_a_baseline_comes_back_from_plain_arrays_and_text() -> None:
 def test_what_does_not_fit_is_an_error(x: np.ndarray, context: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Baseline.fit(x, Context(**context))
-
-
-def test_the_life_of_a_baseline() -> None:
-    life = Learning()
-    assert life.confirm("Sami") == NOT_LEARNED
-    assert life.learns_from(0.0, in_alarm=False)
-    assert not life.learns_from(0.0, in_alarm=True)
-    life = life.learned()
-    assert life.in_force
-    confirmed = life.confirm("Sami")
-    assert isinstance(confirmed, Learning)
-    assert (confirmed.status, confirmed.confirmed_by) == (Status.CONFIRMED, "Sami")
-    assert confirmed.reopen(100.0) == NO_INTERVENTION
-    opened = confirmed.intervened(90.0).reopen(100.0)
-    assert not isinstance(opened, Refusal)
-    assert not opened.in_force
-    assert not opened.learns_from(90.0 + 86_399, in_alarm=False)
-    assert opened.learns_from(90.0 + 86_400, in_alarm=False)
-    assert (opened.learned().version, opened.learned().interventions_s) == (2, ())
-    assert not isinstance(life.reopen(5.0), Refusal)  # never confirmed: it may have been sick
