@@ -11,7 +11,7 @@ LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-ur
 COMPILE = $(UV) pip compile pyproject.toml $(LOCKED)
 JOBS   ?= 3
 
-.PHONY: help demo up backup restore test compose-test bench shell check format services lock proto vendor clean
+.PHONY: help demo up backup restore test test-long compose-test bench shell check format services lock proto vendor clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,7 +29,10 @@ restore: ## put a backup back, in place of what is there: make restore BACKUP=FO
 	@sh deploy/restore.sh "$(BACKUP)" $(if $(YES),--yes)
 
 test: $(VENV)/.ready ## the tests; those that need a server say how to get it
-	@$(BIN)/pytest -n $(JOBS) $(TESTS)
+	@$(BIN)/pytest -n $(JOBS) -m "not long" $(TESTS)
+
+test-long: $(VENV)/.ready ## the tests that take many seconds each: whole benchmarks, recorded lives, kill -9
+	@$(BIN)/pytest -n $(JOBS) -m long $(TESTS)
 
 compose-test: ## the containers, up, killed, backed up and restored; with stand-ins where no image can be pulled
 	@$(PYTHON) deploy/compose-test/run.py

@@ -35,7 +35,7 @@ def refuse(constant: str) -> float:
     raise AssertionError(f"JSON has no {constant}")
 
 
-pytestmark = pytest.mark.xdist_group("bench_core")  # one run serves all tests of this file
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("bench_core")]  # one run for the file
 
 
 @pytest.fixture(scope="module")

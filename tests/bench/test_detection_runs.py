@@ -88,6 +88,7 @@ def unmet(of: dict[str, Figure]) -> list[tuple[str, float | None]]:
     return [(figure.name, figure.value) for figure in of.values() if figure.met is False]
 
 
+@pytest.mark.long
 def test_ims_failures_are_told_days_before_and_nothing_too_early() -> None:
     of = found(detection_ims.run, "ims_features")
     assert unmet(of) == []
@@ -96,6 +97,7 @@ def test_ims_failures_are_told_days_before_and_nothing_too_early() -> None:
     assert of["other bearings, alarms in the first half"].value == 1
 
 
+@pytest.mark.long
 def test_every_ldm_bearing_is_alarmed_in_time() -> None:
     of = found(detection_ldm.run, "ldm")
     assert unmet(of) == []

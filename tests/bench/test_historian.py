@@ -34,7 +34,7 @@ pytest.importorskip("influxdb_client", reason="needs influxdb-client: pip instal
 TINY = historian.Plan(1, 50_000, 3)
 
 
-pytestmark = pytest.mark.xdist_group("bench_historian")  # one run serves all tests of this file
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("bench_historian")]  # one run for the file
 
 
 @pytest.fixture(scope="module")

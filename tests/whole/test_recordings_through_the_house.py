@@ -55,7 +55,7 @@ def ledger_of(plant: EmbeddedPlant) -> dict[str, Any]:
     return dict(json.loads(ledger.stdout.splitlines()[0]))
 
 
-@pytest.mark.parametrize("broker", ["mosquitto", "iotcore"])
+@pytest.mark.parametrize("broker", ["mosquitto", pytest.param("iotcore", marks=pytest.mark.long)])
 def test_each_damaged_ring_shows_the_lines_of_its_own_defect(broker: BrokerKind, tmp_path: Path) -> None:
     """21 records of a rig go in, 21 are stored and accounted for, and each ring defect's own line leads."""
     if broker == "mosquitto":
@@ -97,6 +97,7 @@ def adding_up(plant: EmbeddedPlant) -> dict[str, Any]:
     return line if line["adds_up"] and not line["pending"] else {}
 
 
+@pytest.mark.long
 def test_kill_9_of_the_ingest_during_a_replay_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     """60 records play at the pace of the plant; the ingest is killed twice on the way and comes back."""
     mosquitto_path()
