@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from .clock import PlantClock
 from .frames import Frame
@@ -50,6 +50,17 @@ class Source(Protocol):
         Waits on `stop` (never sleeps past it) and returns soon after it is set, or when there is no more.
         """
         ...
+
+
+@runtime_checkable
+class PatientSource(Source, Protocol):
+    """A source whose frames lie in a store and can wait: a logger's card, an import, a simulated past.
+
+    The agent takes the next one only while few frames wait for the host: the outbox keeps its room for what
+    is sampled now, and a past that is yielded newest first arrives in that order.
+    """
+
+    patient: Literal[True]
 
 
 OpenSource = Callable[[Mapping[str, object], PlantClock], Source]

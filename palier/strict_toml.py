@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeGuard, TypeVar
 
 from .frames import NAME_PATTERN
 from .toml_lines import KeyPath, key_lines
@@ -105,6 +105,9 @@ def parse_toml(text: str, file: Path | str) -> Document:
         number = place.split(",")[0]
         line = int(number) if number.isdigit() else text.count("\n") + 1  # "at end of document"
         raise ConfigError(file, (Mistake(line, f"is not TOML: {what[:1].lower()}{what[1:]}"),)) from error
+    except (ValueError, RecursionError) as error:  # thousands of digits, thousands of brackets
+        what = "numbers must be shorter and lists less nested than here"
+        raise ConfigError(file, (Mistake(None, f"can't be followed: {what}"),)) from error
     return Document(file, data, key_lines(text))
 
 
@@ -182,13 +185,22 @@ class Table:
         if isinstance(value, _Required):
             self.mistake(None, self._missing(key))
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if not _finite(value):
             self.mistake(key, f"{key} must be a number, got {_shown(value)}")
             return None
         if above is not None and not value > above:
             self.mistake(key, f"{key} must be above {above:g}, got {value:g}")
             return None
         return float(value)
+
+    def listed(self, key: str) -> list[object]:
+        """The values of a list, whatever they are; an empty one where it is missing."""
+        self._asked[key] = None
+        value = self.data.get(key, [])
+        if not isinstance(value, list):
+            self.mistake(key, f"{key} must be a list, got {_shown(value)}")
+            return []
+        return list(value)
 
     def table(self, key: str, *, required: bool = False) -> Table:
         """A table below this one; an empty one where it is missing or no table."""
@@ -243,6 +255,19 @@ def _dotted(path: KeyPath) -> str:
     return ".".join(part for part in path if isinstance(part, str))
 
 
+def _finite(value: object) -> TypeGuard[int | float]:
+    """Whether it is a number that a float can hold; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
+
+
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # hexadecimal digits may be many where decimal ones may not
+        text = "a number of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -22,8 +22,8 @@ from palier.plant import Plant, load_plant, sample_plant_path
 
 from .interruptions import Interrupted, interruptions
 from .run_folder import run_folder
-from .source import Options, tasks_of
 from .status import MachineStatus, read_status, status_line
+from .tasks import Options, tasks_of
 
 NODE: Final = "atelier"
 INTERVAL_S: Final = 5.0

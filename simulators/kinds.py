@@ -7,7 +7,8 @@ from typing import Final
 
 from models.types import MachineSpec
 
-from .machines.anatomy import CONVEYOR, FAN, MILL, MOTOR, PUMP, SPINDLE, Anatomy
+from .machines.anatomy import Anatomy
+from .machines.fleet import CONVEYOR, FAN, MILL, MOTOR, PUMP, SPINDLE
 
 ANATOMIES: Final[Mapping[str, Anatomy]] = {
     "pump": PUMP,

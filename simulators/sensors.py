@@ -33,10 +33,14 @@ class Accelerometer:
         return self.full_scale(unit) / FULL_SCALE_COUNTS
 
     def sample(
-        self, acceleration_m_s2: npt.NDArray[np.float64], fs_hz: float, rng: np.random.Generator
+        self, acceleration_m_s2: npt.NDArray[np.floating], fs_hz: float, rng: np.random.Generator
     ) -> npt.NDArray[np.int16]:
         """Counts of an acceleration in m/s², any shape; what lies beyond the range is clipped."""
         sigma = self.noise_ug * 1e-6 * STANDARD_GRAVITY_M_S2 * math.sqrt(fs_hz / 2)
-        felt = acceleration_m_s2 + sigma * rng.standard_normal(acceleration_m_s2.shape)
-        counts = np.rint(felt / self.scale("m/s²"))
-        return np.clip(counts, -FULL_SCALE_COUNTS, FULL_SCALE_COUNTS).astype("<i2")
+        counts = rng.standard_normal(acceleration_m_s2.shape, dtype=np.float32)
+        counts *= np.float32(sigma)
+        counts += acceleration_m_s2
+        counts *= np.float32(1 / self.scale("m/s²"))
+        np.rint(counts, out=counts)
+        np.clip(counts, -FULL_SCALE_COUNTS, FULL_SCALE_COUNTS, out=counts)
+        return counts.astype("<i2")

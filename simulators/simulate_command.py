@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,14 @@ PlantOption = Annotated[
 Machines = Annotated[
     list[str] | None, typer.Option("--machine", metavar="ID", help="Only this machine; may be repeated.")
 ]
-Seconds = Annotated[float | None, typer.Option(min=1, help="How long, in seconds of the plant.")]
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        min=1,
+        max=1e9,
+        help="Seconds of the plant; must be given with --out, without it --broker goes on until Ctrl-C.",
+    ),
+]
 Out = Annotated[
     Path | None, typer.Option(metavar="FILE.npz", help="Write a recording, and its index beside it as .csv.")
 ]
@@ -23,9 +31,42 @@ Broker = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help="Feed an agent that sends to this broker.")
 ]
 ScenarioOption = Annotated[
-    str, typer.Option("--scenario", metavar="NAME|FILE", help="healthy, demo, or a TOML file of faults.")
+    str,
+    typer.Option(
+        "--scenario",
+        metavar="NAME|FILE",
+        help="healthy, demo (a bearing dies within three days), training (a fault or bad sensor, drawn), "
+        "degradation (all machines, again and again), or a TOML file of your own.",
+    ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is drawn.")]
+TimeScale = Annotated[
+    float,
+    typer.Option(
+        min=1e-6,
+        max=1e6,
+        help="How far what the scenario plans after its hour 0 is stretched: 0.5 is twice as fast.",
+    ),
+]
+FromHour = Annotated[
+    float,
+    typer.Option(
+        "--from",
+        metavar="HOUR",
+        min=-1e5,
+        max=1e5,
+        help="Hour of the scenario to start at; below 0, its history.",
+    ),
+]
+TruthOption = Annotated[
+    bool,
+    typer.Option(
+        "--truth",
+        help="Write what is wrong in truth, JSON lines: beside the recording, or NODE.truth.jsonl here.",
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Seed of all that is drawn: the same one records the same bytes.")
+]
 Interval = Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between blocks of a point.")]
 BlockLength = Annotated[
     float | None, typer.Option("--block", min=0.01, help="Seconds of a block [default: as the plant says].")
@@ -45,25 +86,39 @@ def simulate(
     interval: Interval = 5.0,
     block: BlockLength = None,
     node: Node = "simulated",
+    time_scale: TimeScale = 1.0,
+    from_hour: FromHour = 0.0,
+    truth: TruthOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Simulated machines, written to a recording (--out) or sent through an agent (--broker).
 
     Example:
       palier simulate --machine P-101 --scenario demo --seconds 60 --out pump.npz
+      palier simulate --scenario degradation --interval 3600 --seconds 86400 --out day.npz --truth
       palier simulate --broker 127.0.0.1:1883 --scenario demo
     """
     if (out is None) == (broker is None):
         raise CommandError("give either --out FILE.npz or --broker HOST:PORT", USAGE)
-    table: dict[str, object] = {"seed": seed, "interval_s": interval, "machines": list(machine or ())}
+    table: dict[str, object] = {
+        "seed": seed,
+        "interval_s": interval,
+        "machines": list(machine or ()),
+        "time_scale": time_scale,
+    }
     if plant is not None:
         table["plant_file"] = str(plant.resolve())
     if block is not None:
         table["block_s"] = block
     table |= _scenario(scenario)
     if out is not None:
-        _write(table, out, seconds, quiet=quiet)
+        _write(table, out, seconds, from_hour, truth=truth, quiet=quiet)
     elif broker is not None:
+        from .plans import Timing
+
+        table["origin_s"] = time.time() - Timing(0.0, time_scale).at(from_hour)
+        if truth:
+            table["truth_file"] = str(Path(f"{node}.truth.jsonl").resolve())
         _feed(table, broker, node, seconds, quiet=quiet)
 
 
@@ -83,12 +138,13 @@ def _scenario(name: str) -> dict[str, object]:
     return {"scenario_file": str(Path(name).resolve())}
 
 
-def _write(table: dict[str, object], out: Path, seconds: float | None, *, quiet: bool) -> None:
-    import time
-
+def _write(
+    table: dict[str, object], out: Path, seconds: float | None, from_hour: float, *, truth: bool, quiet: bool
+) -> None:
     from palier.clock import PlantClock
 
-    from .recorder import record, write_recording
+    from .plans import Timing
+    from .recorder import ORIGIN_S, record, write_recording
     from .source import open_source
 
     if out.suffix.lower() != ".npz":
@@ -97,10 +153,14 @@ def _write(table: dict[str, object], out: Path, seconds: float | None, *, quiet:
         raise CommandError("--out needs --seconds", USAGE)
     try:
         source = open_source(table, PlantClock())
-        count = write_recording(
-            record(source.machines, source.scenario, source.options, start_s=time.time(), seconds=seconds),
-            out,
-        )
+        if seconds < source.options.interval_s:
+            raise ValueError(
+                f"--seconds must be at least --interval, after which the first block ends: "
+                f"{source.options.interval_s:g}, got {seconds:g}"
+            )
+        start_s = Timing(ORIGIN_S, source.options.time_scale).at(from_hour)
+        records = record(source.plant(ORIGIN_S), source.options, start_s=start_s, seconds=seconds)
+        count = write_recording(records, out, truth=truth)
     except ValueError as error:
         raise CommandError(str(error), USAGE) from error
     except OSError as error:

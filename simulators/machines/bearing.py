@@ -1,4 +1,4 @@
-"""A rolling bearing's damage: impulses at the defect's order, with slip, ringing in a structural resonance.
+"""A rolling bearing's damage: impulses at the defect's order, with slip, that make the structure ring.
 
 After McFadden & Smith, J. Sound Vib. 96 (1984) 69-82 (load zone and transmission) and Antoni & Randall,
 J. Vib. Acoust. 125 (2003) 282-289 (slip as a random walk: the train is cyclostationary, not periodic).
@@ -13,15 +13,22 @@ from enum import StrEnum
 import numpy as np
 
 from models.types import Bearing
+from simulators.draws import Floats
 
-from .shaft import Floats, Turning
+from .shaft import Singles, Turning
+from .structure import Impulses
 
 SLIP = 0.01  # rolling elements lag pure rolling by 0.5-2 %
 JITTER = 0.008  # sd of one spacing; 0.5-1 % in Antoni & Randall's own simulations
 AMPLITUDE_SPREAD = 0.15  # no two strikes are alike
-RING_DOWN = 7.0  # time constants after which an impulse is below 0.1 % of its peak
 LOAD_ZONE = 0.5  # Stribeck's epsilon of a bearing with no clearance: half of the ring carries
-STRIBECK_BALL = 1.5  # exponent of the load distribution of balls (rollers 10/9)
+PRELOADED = 2.0  # that of a pair of spindle bearings under preload: all of the ring carries
+STRIBECK_BALL = 1.5
+STRIBECK_ROLLER = 10 / 9
+"""Exponent of the load distribution (Harris, Rolling Bearing Analysis)."""
+
+SPALL_FROM = 0.35
+"""Severity from which a spall is so long that its entry and its exit are two impulses."""
 
 
 class Place(StrEnum):
@@ -30,14 +37,31 @@ class Place(StrEnum):
     OUTER = "outer_ring"
     INNER = "inner_ring"
     ROLLING = "rolling_element"
+    CAGE = "cage"
 
 
 @dataclass(frozen=True, slots=True)
-class Resonance:
-    """A structural mode that impulses excite: natural frequency in Hz and damping ratio."""
+class Spall:
+    """What a severity does: peak of a strike under full load at severity 1, m/s², and how it grows and falls.
 
-    natural_hz: float
-    damping: float
+    A strike grows as severity^`growth`. Late, the edges are rolled smooth and the strikes get weaker by
+    `smoothed`, while the whole ring rumbles: noise that comes and goes with the load, of RMS `rumble_m_s2`,
+    as the cube of the severity. `load_zone` is Stribeck's epsilon.
+    """
+
+    strike_m_s2: float
+    growth: float = 1.4
+    smoothed: float = 0.4
+    rumble_m_s2: float = 0.0
+    load_zone: float = LOAD_ZONE
+
+    def strike(self, severity: float) -> float:
+        """Peak of a strike in the middle of the load zone, m/s²."""
+        return self.strike_m_s2 * math.pow(severity, self.growth) * (1 - self.smoothed * severity**4)
+
+    def rumble(self, severity: float) -> float:
+        """RMS of the cyclostationary noise, m/s²."""
+        return self.rumble_m_s2 * severity**3
 
 
 def strikes(order: float, turning: Turning, rng: np.random.Generator) -> Floats:
@@ -50,13 +74,20 @@ def strikes(order: float, turning: Turning, rng: np.random.Generator) -> Floats:
     return angles[angles < last]
 
 
-def load_zone(angle: Floats) -> Floats:
+def load_zone(angle: Floats, exponent: float = STRIBECK_BALL, epsilon: float = LOAD_ZONE) -> Floats:
     """Stribeck's load on a defect at `angle` rad from the load line, 0..1 of the greatest."""
-    share: Floats = np.clip(1 - (1 - np.cos(angle)) / (2 * LOAD_ZONE), 0.0, None) ** STRIBECK_BALL
+    share: Floats = np.clip(1 - (1 - np.cos(angle)) / (2 * epsilon), 0.0, None) ** exponent
     return share
 
 
-def weights(place: Place, bearing: Bearing, angles: Floats, rng: np.random.Generator) -> Floats:
+def weights(
+    place: Place,
+    bearing: Bearing,
+    angles: Floats,
+    rng: np.random.Generator,
+    *,
+    epsilon: float = LOAD_ZONE,
+) -> Floats:
     """How hard each strike is, 1 = in the middle of the load zone.
 
     A spot on the fixed outer ring is loaded alike at each strike; one on the inner ring passes the load zone
@@ -65,47 +96,70 @@ def weights(place: Place, bearing: Bearing, angles: Floats, rng: np.random.Gener
     spread = 1 + AMPLITUDE_SPREAD * rng.standard_normal(angles.size)
     if place is Place.OUTER:
         return spread
-    start = float(rng.uniform(0, 2 * math.pi))
+    start, exponent = float(rng.uniform(0, 2 * math.pi)), exponent_of(bearing)
     if place is Place.INNER:
-        return spread * load_zone(angles + start)
+        return spread * load_zone(angles + start, exponent, epsilon)
     rings = np.where(np.arange(angles.size) % 2 == 0, 1.0, 0.7)
-    return spread * rings * load_zone(angles * bearing.ftf + start)
+    return spread * rings * load_zone(angles * bearing.ftf + start, exponent, epsilon)
 
 
 def defect_order(place: Place, bearing: Bearing) -> float:
     """Strikes a turn; a spot on a rolling element meets a ring twice each spin."""
-    return {Place.OUTER: bearing.bpfo, Place.INNER: bearing.bpfi, Place.ROLLING: 2 * bearing.bsf}[place]
+    orders = {
+        Place.OUTER: bearing.bpfo,
+        Place.INNER: bearing.bpfi,
+        Place.ROLLING: 2 * bearing.bsf,
+        Place.CAGE: bearing.ftf,
+    }
+    return orders[place]
 
 
-def ring(times_s: Floats, heights: Floats, mode: Resonance, *, n: int, fs_hz: float) -> Floats:
-    """Sum of h(t) = e^(-zeta w t) sin(w_d t) started at each of `times_s`, (n,), in the unit of `heights`.
-
-    Starts fall between samples; each response is evaluated where the samples are, not moved to the grid.
-    """
-    w = 2 * math.pi * mode.natural_hz
-    pole = complex(-mode.damping * w, w * math.sqrt(1 - mode.damping**2))
-    length = math.ceil(RING_DOWN / (mode.damping * w) * fs_hz)
-    first = np.ceil(times_s * fs_hz).astype(np.int64)
-    late = first / fs_hz - times_s
-    starts = heights * np.exp(pole * late)
-    tail = np.exp(pole * np.arange(length) / fs_hz)
-    responses = np.outer(starts.real, tail.imag) + np.outer(starts.imag, tail.real)
-    places = first[:, None] + np.arange(length)
-    felt = np.bincount(places.ravel(), responses.ravel(), minlength=n + length)
-    return felt[:n].astype(np.float64, copy=False)
+def exponent_of(bearing: Bearing) -> float:
+    """Rollers for what is called like a cylindrical (N…) or spherical (2xxxx) roller bearing, else balls."""
+    name = bearing.designation.strip().upper()
+    return STRIBECK_ROLLER if name.startswith(("N", "22", "23", "24")) else STRIBECK_BALL
 
 
-def damage(
+def impulses(
     place: Place,
     bearing: Bearing,
-    peak_m_s2: float,
+    spall: Spall,
     turning: Turning,
     *,
-    mode: Resonance,
+    severity: float,
     rng: np.random.Generator,
-) -> Floats:
-    """The acceleration of one local defect, (n,) m/s²; `peak_m_s2` is that of a strike under full load."""
-    angles = strikes(defect_order(place, bearing), turning, rng)
-    n, fs_hz = turning.theta.size, turning.fs_hz
-    times_s = np.interp(angles, turning.theta, np.arange(n) / fs_hz)
-    return ring(times_s, peak_m_s2 * weights(place, bearing, angles, rng), mode, n=n, fs_hz=fs_hz)
+) -> Impulses:
+    """When the defect strikes within the block, s, and how hard, m/s² of the peak that rings."""
+    order = defect_order(place, bearing)
+    angles = strikes(order, turning, rng)
+    heights = spall.strike(severity) * weights(place, bearing, angles, rng, epsilon=spall.load_zone)
+    times = np.interp(angles, turning.theta, np.arange(turning.theta.size) / turning.fs_hz)
+    late = (severity - SPALL_FROM) / (1 - SPALL_FROM)
+    if late <= 0 or turning.mean_hz <= 0:
+        return Impulses(times, heights)
+    # The element leaves the spall when it has rolled over its length: up to a sixth of the way to the next.
+    exit_s = times + (0.03 + 0.13 * late) / (order * turning.mean_hz)
+    inside = exit_s < turning.seconds - 2 / turning.fs_hz
+    return Impulses(
+        np.concatenate((times, exit_s[inside])),
+        np.concatenate((heights * (1 - 0.3 * late), -0.6 * late * heights[inside])),
+    )
+
+
+def rumble(order: float, turning: Turning, rng: np.random.Generator, *, depth: float = 1.0) -> Singles:
+    """White noise of unit mean square that comes and goes with the defect (n,): cyclostationary."""
+    noise = rng.standard_normal(turning.theta.size, dtype=np.float32)
+    gate = 1 + np.float32(depth) * turning.cos(order / (1 + SLIP))
+    gate *= np.float32(1 / math.sqrt(1 + depth * depth / 2))
+    noise *= gate
+    return noise
+
+
+def cage_rub(bearing: Bearing, turning: Turning, rng: np.random.Generator) -> Singles:
+    """White noise of unit mean square, loud while the worn cage rubs: a third of its turn (n,)."""
+    noise = rng.standard_normal(turning.theta.size, dtype=np.float32)
+    place = turning.cos(bearing.ftf / (1 + SLIP), float(rng.uniform(0, 2 * math.pi)))
+    gate = np.maximum(place - np.float32(0.5), 0) + np.float32(0.02)
+    gate *= np.float32(1 / math.sqrt(float(np.mean(gate * gate))))
+    noise *= gate
+    return noise

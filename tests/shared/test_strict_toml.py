@@ -62,7 +62,9 @@ def test_the_mark_that_windows_editors_write_is_no_mistake(tmp_path: Path) -> No
     assert read_toml(tmp_path / "f.toml").root().integer("x") == 1
 
 
-@pytest.mark.parametrize("written", ["inf", "nan", "0", "-1", "true", '"2"', "[2]"])
+@pytest.mark.parametrize(
+    "written", ["inf", "nan", "0", "-1", "true", '"2"', "[2]", "1" + "0" * 400, "0x" + "f" * 5000]
+)
 def test_a_number_is_finite_and_above_its_bound(written: str) -> None:
     document = parse_toml(f"x = {written}", "f")
     assert document.root().number("x", above=0) is None
@@ -87,6 +89,12 @@ def test_what_is_not_toml_is_told_with_its_line(text: str, line: int) -> None:
     with pytest.raises(ConfigError, match="is not TOML") as caught:
         parse_toml(text, "f")
     assert caught.value.mistakes[0].line in {line, line + 1}  # tomllib names the place where it gave up
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 5000])
+def test_what_nobody_can_mean_is_told_and_not_followed(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"^f: can't be followed: numbers must be shorter"):
+        parse_toml(f"x = {value}", "f")
 
 
 def test_a_file_that_is_absent_or_not_text_is_a_sentence(tmp_path: Path) -> None:
