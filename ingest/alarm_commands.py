@@ -49,6 +49,12 @@ FUTURE_NS: Final = 5 * 60 * 10**9
 INTERVENTION: Final = "intervention"
 """Kind of the events of work on a machine."""
 
+_NOT_CONFIRMED: Final = {
+    BaselineStatus.LEARNING: "still_learning",
+    BaselineStatus.CONFIRMED: "already_confirmed",
+    BaselineStatus.LOST: "baseline_lost",
+}
+
 OLDEST_NS: Final = 366 * 86_400 * 10**9
 """What was done longer ago is a slip of the date: nothing that is judged today looks back so far."""
 
@@ -190,7 +196,12 @@ def _(ask: Intervene, asked: Asked) -> Decision:
     place = (ask.machine, ask.point)
     event = _event(asked, INTERVENTION, place, state=ask.kind, previous="", detail=detail, ts_ns=at_ns)
     last = max(at_ns, asked.desk.intervened.get(ask.machine, at_ns))
-    desk = replace(asked.desk, intervened={**asked.desk.intervened, ask.machine: last})
+    kind = (ask.machine, ask.kind.value)
+    desk = replace(
+        asked.desk,
+        intervened={**asked.desk.intervened, ask.machine: last},
+        work={**asked.desk.work, kind: max(at_ns, asked.desk.work.get(kind, at_ns))},
+    )
     return asked.done("intervention_recorded", desk, (Write(row), Record(event)))
 
 
@@ -202,8 +213,7 @@ def _(ask: ConfirmBaseline, asked: Asked) -> Decision:
     if changed := asked.conflict(baseline.version, baseline.told()):
         return changed
     if baseline.status is not BaselineStatus.LEARNED:
-        learning = baseline.status is BaselineStatus.LEARNING
-        return asked.refuse("still_learning" if learning else "already_confirmed", None, name=ask.machine)
+        return asked.refuse(_NOT_CONFIRMED[baseline.status], None, name=ask.machine)
     confirmed = replace(
         baseline,
         status=BaselineStatus.CONFIRMED,
@@ -221,7 +231,8 @@ def _(ask: RelearnBaseline, asked: Asked) -> Decision:
         return asked.refuse("no_baseline", None, name=ask.machine)
     if changed := asked.conflict(baseline.version, baseline.told()):
         return changed
-    if asked.desk.intervened.get(ask.machine, -1) < baseline.opened_ns:
+    untouched = asked.desk.intervened.get(ask.machine, -1) < baseline.opened_ns
+    if untouched and baseline.status is not BaselineStatus.LOST:
         return asked.refuse("no_intervention", None, name=ask.machine)
     opened = Baseline(
         ask.machine,

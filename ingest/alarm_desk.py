@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,18 +13,21 @@ from palier.operations import Baseline, Command, Outcome, Reply
 from palier.plant import Plant
 
 from .alarms import Alarms, Effect
+from .watch_restoring import present_baselines
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What decisions need: the alarms, each machine's present baseline and last intervention (plant time it
-    was done at), by machine, and the last replies, by id of their command.
+    was done at), by machine, and the last replies, by id of their command. `work` is when each kind of it was
+    last done, by (machine, kind).
     """
 
     alarms: Alarms = field(default_factory=Alarms)
     baselines: Mapping[str, Baseline] = field(default_factory=lambda: MappingProxyType({}))
     intervened: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     answered: Mapping[str, CommandRow] = field(default_factory=lambda: MappingProxyType({}))
+    work: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,10 @@ def restore(
 ) -> Desk:
     """The desk as the records hold it."""
     intervened: dict[str, int] = {}
+    work: dict[tuple[str, str], int] = {}
     for row in interventions:
         intervened[row.machine] = max(row.at_ns, intervened.get(row.machine, row.at_ns))
-    # In order of their versions: the last of a machine is the present one.
-    present = {row.machine: Baseline.from_told(json.loads(row.value)) for row in baselines}
-    return Desk(alarms, present, intervened, {row.id: row for row in commands})
+        kind = (row.machine, row.kind)
+        work[kind] = max(row.at_ns, work.get(kind, row.at_ns))
+    present, _ = present_baselines(baselines)
+    return Desk(alarms, present, intervened, {row.id: row for row in commands}, work)

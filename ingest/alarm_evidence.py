@@ -10,10 +10,13 @@ from typing import Final
 
 from models.detection import sensors, temperature_sensors
 from models.detection.zones import BLOCK_TOO_SHORT, Judgement
+from models.diagnosis import BEARING_FAULTS, Diagnosis
 from models.types import Refusal, State
+from palier.alarm_finding import Finding
 from palier.alarms import AlarmKey, Cause, Level, Mode, level_of
 
 from .alarm_life import Evidence
+from .watch_diagnosis import Examined
 
 _OF_TEMPERATURE: Final = (
     temperature_sensors.OPEN_CIRCUIT,
@@ -31,11 +34,21 @@ SENSOR_FAULTS: Final = frozenset(refusal.reason for refusal in (*sensors.REFUSAL
 ACTIONS: Final = {3: "action.plan", 4: "action.intervene", 5: "action.stop"}
 """What to do by severity; below it there is nothing to do, and no alarm."""
 
+HOURS: Final = {3: 672.0, 4: 72.0, 5: 0.0}
+"""What each severity leaves, in hours; the sentences of `ACTIONS` say the same."""
+
 UNJUDGED: Final = frozenset({State.UNKNOWN, State.UNCONFIGURED, State.TRANSIENT, State.STOPPED})
 """States in which a value says nothing for or against an alarm."""
 
+SHOCKS: Final = (
+    *("envelope_modulation", "envelope_rms_m_s2", "kurtosis", "crest_factor", "acceleration_rms_m_s2"),
+    *("band_1000_2500_m_s2", "band_2500_5000_m_s2", "band_5000_10000_m_s2", "band_10000_20000_m_s2"),
+)
+"""What the shocks of a damaged bearing raise beside its own lines (Randall & Antoni 2011, §2)."""
+
 GATEWAY_ACTION: Final = "remedy.check_gateway"
 LEDGER_ACTION: Final = "action.account"
+HOST_ACTION: Final = "remedy.one_host_id"
 
 
 def of_judgement(
@@ -64,12 +77,41 @@ def of_judgement(
         level,
         causes=(cause,),
         action=ACTIONS.get(judgement.severity, ""),
+        deadline_h=HOURS.get(judgement.severity),
         live=live,
         known=judgement.state not in UNJUDGED,
         severity=judgement.severity,
         frame=frame or "",
         criticality=criticality,
     )
+
+
+def finding_of(examined: Examined) -> Finding:
+    """What an examination found, as its alarm tells it: the surest fault, with its own advice."""
+    if isinstance(examined.found, Refusal):
+        return Finding(examined.ts_ns, reason=examined.found.reason, remedy=examined.found.remedy)
+    if not examined.found:
+        return Finding(examined.ts_ns)
+    surest, *others = examined.found
+    advice = next(a for a in examined.advice if (a.fault, a.point) == (surest.fault, surest.point))
+    return Finding(
+        examined.ts_ns,
+        fault=surest.fault.value,
+        confidence=round(surest.confidence, 3),
+        severity=surest.severity,
+        action=advice.action.value,
+        deadline_h=advice.deadline_h,
+        task=advice.task,
+        at=surest.point,
+        also=tuple((other.fault.value, round(other.confidence, 3)) for other in others),
+        columns=_columns_for(surest),
+    )
+
+
+def _columns_for(named: Diagnosis) -> tuple[str, ...]:
+    """The features that speak for a fault, each once."""
+    seen = [item.feature for item in named.evidence if item.feature and item.weight > 0 and item.met > 0]
+    return tuple(dict.fromkeys([*seen, *(SHOCKS if named.fault in BEARING_FAULTS else ())]))
 
 
 def of_sensor(
@@ -105,6 +147,17 @@ def of_gateway(site: str, node: str, ts_ns: int, *, offline: bool) -> Evidence:
         Level.ALERT if offline else None,
         causes=(Cause("gateway_offline", level=Level.ALERT),) if offline else (),
         action=GATEWAY_ACTION if offline else "",
+    )
+
+
+def of_host(site: str, host_id: str, ts_ns: int, *, taken: bool) -> Evidence:
+    """Another ingest uses this one's host_id, or no more: an alarm of the link, named by the host."""
+    return Evidence(
+        AlarmKey(site, host_id, "", Mode.GATEWAY),
+        ts_ns,
+        Level.ALERT if taken else None,
+        causes=(Cause("host_id_taken", level=Level.ALERT),) if taken else (),
+        action=HOST_ACTION if taken else "",
     )
 
 

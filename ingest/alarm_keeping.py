@@ -71,6 +71,10 @@ class AlarmKeeper:
         """Whether something durable waits to be told."""
         return bool(self._transitions or self._messages)
 
+    def tell(self, transitions: Iterable[Transition]) -> None:
+        """The records have these of somebody else's, and the series lack them."""
+        self._transitions += transitions
+
     def take_transitions(self) -> tuple[Transition, ...]:
         """Those that the records have and the series lack."""
         taken, self._transitions = tuple(self._transitions), []

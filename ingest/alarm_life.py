@@ -15,6 +15,9 @@ Rules
 7. While its machine stands still an alarm of vibration or bearing hears dangers only: its silence then is no
    proof that the fault is gone.
 8. When a shelf ends, or an alarm is put back into service, a condition that stands is announced anew.
+9. What an examination found goes with the alarm: it may ask for more haste than the level does, and changes
+   neither level nor severity. Another fault is told as *diagnosed*, which is no transition of the state.
+10. Of the causes those lead that speak for the fault that is named, and then those furthest over their limit.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from models.advice import Deadline, Lasting, sooner
+from palier.alarm_aside import Outage, Shelf
+from palier.alarm_finding import Finding
 from palier.alarms import (
     MAX_CAUSES,
     PROCESS_MODES,
@@ -31,8 +37,6 @@ from palier.alarms import (
     Cause,
     Level,
     Mode,
-    Outage,
-    Shelf,
     What,
     priority_of,
     rank,
@@ -64,7 +68,9 @@ class Evidence:
 
     `level` is what the detector says after its persistence, `causes` the features behind it: those above a
     limit, and, so that the dead band can be seen, those that were. `known` is False where the part could not
-    be judged. `action` is the locale's key of what to do. `criticality` is the machine's: A, B or C.
+    be judged. `action` is the locale's key of what to do, within `deadline_h` hours by rule. `found` is what
+    an examination of just this block found, `lasting` how long the part lasts, None where not known.
+    `criticality` is the machine's: A, B or C.
     """
 
     key: AlarmKey
@@ -74,10 +80,12 @@ class Evidence:
     action: str = ""
     live: bool = True
     known: bool = True
-    fault: str = ""
+    deadline_h: float | None = None
+    found: Finding | None = None
     severity: int = 0
     frame: str = ""
     criticality: str = "B"
+    lasting: Lasting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +115,9 @@ def observe(alarm: Alarm, evidence: Evidence) -> Step:
     said = worst(evidence.level, *(cause.level for cause in causes))
     if alarm.suppressed and said is not Level.DANGER:
         return heard, ()
-    counted = _count(heard, said)
-    return _announce(alarm, _describe(counted, evidence, causes), evidence)
+    now = _asked(alarm, _describe(_count(heard, said), evidence, causes), evidence)
+    step = _announce(alarm, now, evidence)
+    return step if step[1] else _diagnosed(alarm, step[0], evidence)
 
 
 def _held(alarm: Alarm, evidence: Evidence) -> Iterator[Cause]:
@@ -159,15 +168,46 @@ def _describe(alarm: Alarm, evidence: Evidence, causes: tuple[Cause, ...]) -> Al
     """The alarm with what is behind it now. What was announced keeps its words until it is worse, or over."""
     if not evidence.level:  # within the dead band, or gone: the last words stand
         return replace(alarm, causes=_refreshed(alarm.causes, causes)) if alarm.standing else alarm
-    present = sorted((cause for cause in causes if cause.level), key=_severest)[:MAX_CAUSES]
+    found = evidence.found or (alarm.found if alarm.standing else None)
+    columns = found.columns if found else ()
+    ranked = sorted((cause for cause in causes if cause.level), key=lambda cause: _leading(cause, columns))
+    present = ranked[:MAX_CAUSES]
     return replace(
         alarm,
         causes=tuple(present),
-        fault=evidence.fault,
         severity=evidence.severity,
         frame=evidence.frame,
         action=evidence.action or (alarm.action if alarm.level else ""),
+        asked_h=evidence.deadline_h if evidence.action else alarm.asked_h,
     )
+
+
+def _asked(before: Alarm, now: Alarm, evidence: Evidence) -> Alarm:
+    """The alarm with what was found, what the more urgent of rule and finding asks for, and by when: a
+    remaining life may leave less.
+    """
+    if now.standing is None:
+        return now
+    found = evidence.found or (before.found if before.standing else None)
+    now = replace(now, found=found)
+    if found is not None and now.action and _is_hastier(found, now):
+        now = replace(now, action=f"action.{found.action}", asked_h=found.deadline_h)
+    same = before.standing and (now.action, now.asked_h) == (before.action, before.asked_h)
+    asked = Deadline(now.asked_h, before.asked_ns if same else evidence.ts_ns)
+    told = sooner(asked, evidence.lasting)
+    return replace(now, asked_ns=asked.said_ns, deadline_h=told.hours, said_ns=told.said_ns)
+
+
+def _is_hastier(found: Finding, alarm: Alarm) -> bool:
+    if found.deadline_h is None:
+        return False
+    return alarm.asked_h is None or found.deadline_h < alarm.asked_h
+
+
+def _diagnosed(before: Alarm, now: Alarm, evidence: Evidence) -> Step:
+    """Told where another fault is named; version and time of the last transition stay."""
+    news = now.fault and now.fault != before.fault and now.level and now.standing
+    return now, (Move(before, now, What.DIAGNOSED, evidence.ts_ns),) if news else ()
 
 
 def _refreshed(before: tuple[Cause, ...], now: tuple[Cause, ...]) -> tuple[Cause, ...]:
@@ -181,10 +221,11 @@ def _refreshed(before: tuple[Cause, ...], now: tuple[Cause, ...]) -> tuple[Cause
     )
 
 
-def _severest(cause: Cause) -> tuple[int, float]:
-    limit = cause.limit()
+def _leading(cause: Cause, columns: tuple[str, ...]) -> tuple[bool, bool, int, float]:
+    """Sorts causes: what is held by the dead band alone comes last."""
+    limit = cause.shown_limit
     excess = cause.value / limit if cause.known and cause.value is not None and limit else 0.0
-    return (-rank(cause.level), -excess)
+    return (cause.is_below, cause.feature not in columns, -rank(cause.level), -excess)
 
 
 def _announce(before: Alarm, now: Alarm, evidence: Evidence) -> Step:

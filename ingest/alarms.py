@@ -176,7 +176,7 @@ def transition(move: Move) -> Transition:
         site=key.site,
         machine=key.machine,
         point=key.point,
-        channel="",
+        channel=key.mode.value,  # a sensor's word must not stand for its machine's
         ts_ns=move.ts_ns,
         kind=kind,
         state=life,

@@ -79,7 +79,7 @@ def _check(settings: IngestSettings) -> None:
     plant = load_plant(settings.plant)
     load_limits(plant.limits_file)
     typer.echo(f"plant: {plant.site_id}, {len(plant.machines)} machines")
-    typer.echo(f"messages: {', '.join(channels(settings.notify)) or 'none'}")
+    typer.echo(f"messages: {', '.join(channels(settings.notify, plant.timezone)) or 'none'}")
     problems = []
     for what, problem in (
         (f"data {settings.data}", data_folder_works(settings.data)),

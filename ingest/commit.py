@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
@@ -132,6 +132,11 @@ class Committer:
         self._alarms = alarms or AlarmKeeper(wall_ns=wall_ns)
         self._watch = watch or WatchKeeper(Watching.restored(knowledge, {}))
 
+    @property
+    def left_out(self) -> int:
+        """Blocks that the detector failed on, so that the limits alone judged them."""
+        return self._watch.left_out
+
     def begin(self, batch: Batch) -> Attempt:
         """A batch to be computed and kept, then stored."""
         return Attempt(batch, list(batch.frames), unproven=self._probation is not None)
@@ -175,7 +180,15 @@ class Committer:
         """All that follows the waveforms."""
         self._failpoints.reach("before_series")
         watched, advanced, spectra = self._write_series(attempt)
-        alarmed = self._alarms.after(events_of(watched.assessed, attempt.frames, self._knowledge))
+        events = events_of(
+            watched.assessed,
+            attempt.frames,
+            self._knowledge,
+            watched.examined,
+            watched.verdicts,
+            lasting=watched.after.lasting,
+        )
+        alarmed = self._alarms.after(events)
         self._failpoints.reach("before_records")
         batch = self._records(attempt, watched, advanced, spectra)
         self._stores.records.commit(_with_alarms(batch, alarmed))
@@ -188,6 +201,7 @@ class Committer:
     def keep_watch(self, plant_ns: int) -> None:
         """Between two commits: one thing that the watch has to read. Never raises for a store."""
         self._alarms.desk = self._watch.turn(plant_ns, self.in_force, self._alarms.desk)
+        self._alarms.tell(self._watch.take_news())
 
     def note(self, series: Sequence[Rows], transitions: tuple[Transition, ...] = ()) -> None:
         """Write what is not a frame's: ledger lines and their events. Raises Unavailable."""
@@ -199,7 +213,7 @@ class Committer:
         """Learn the speeds that this batch brings, before its blocks are scored."""
         for work in batch.frames:
             if not isinstance(work.frame, Waveform):
-                self._speeds.take(work.site, work.frame)
+                self._speeds.take(work.site, work.frame, live=work.live)
 
     def _prove(self, attempt: Attempt) -> None:
         """Make the suspects of an earlier end durable each alone, for what ends the process may be in the
@@ -272,6 +286,8 @@ class Committer:
             advanced = advance(
                 watched.assessed, attempt.frames, attempt.batch.silences, self.in_force, self._knowledge
             )
+            learned = self._watch.events_of(watched)
+            advanced = replace(advanced, transitions=(*advanced.transitions, *learned))
             spectra = self._spectra.due([entry.scored for entry in attempt.assessed], advanced)
             place = {id(work): i for i, work in enumerate(attempt.frames)}
             owned = [

@@ -51,6 +51,13 @@ class Edges:
     def __len__(self) -> int:
         return len(self._edges)
 
+    def spoke(self, edge: str) -> bool:
+        """Whether an edge node was born, died or sent a frame since the start."""
+        entry = self._edges.get(edge)
+        return entry is not None and (
+            entry.there is not None or entry.epoch is not None or edge in self._absent
+        )
+
     def admit(self, edge: str, at_s: float) -> bool:
         """Whether there is room for this edge node in the table."""
         if edge not in self._edges and len(self._edges) >= MAX_EDGES:

@@ -25,6 +25,10 @@ UPKEEP_WAITS_S: Final = 30.0
 """Under full load there is always a batch that waits. The long run must not wait for ever: a turn of it takes
 as long as a commit."""
 
+WATCH_EVERY_S: Final = 0.05
+"""How often the watch is asked whether a point is due: it goes through all points of the plant, a millisecond
+for two hundred, which is not for every pause between two frames."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -51,6 +55,7 @@ class Housekeeping:
         self._events_rewritten = False
         self._account_at_s = 0.0
         self._upkeep_at_s = monotonic_s() + UPKEEP_WAITS_S
+        self._watch_at_s = 0.0
 
     def reported(self) -> None:
         """A gateway reported its ledger: the accounts are due."""
@@ -66,7 +71,9 @@ class Housekeeping:
             self._thin()
         if idle or now_s >= self._upkeep_at_s:
             self._upkeep.turn(self._clock.now_ns())
-            self._committer.keep_watch(self._clock.now_ns())
+            if now_s >= self._watch_at_s:
+                self._committer.keep_watch(self._clock.now_ns())
+                self._watch_at_s = self._monotonic_s() + WATCH_EVERY_S
             self._upkeep_at_s = now_s + UPKEEP_WAITS_S
 
     def meanwhile(self) -> None:

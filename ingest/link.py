@@ -35,6 +35,7 @@ from palier.wire.topics import group_filter, state_topic
 
 from .buffered import BufferedClient
 from .inbox import Inbox
+from .rival import Rival
 
 KEEPALIVE_S: Final = 10  # a half-open connection is noticed after 1.5-2 times this
 HANDSHAKE_S: Final = 5.0  # CONNACK and SUBACK; a broker that ignores MQTT 5 answers nothing at all
@@ -46,11 +47,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """What the link knows of itself. `online` is true once STATE online was handed to the broker."""
+    """What the link knows of itself. `online` is true once STATE online was handed to the broker; `rival`
+    where another ingest uses the same host_id, None as long as nothing tells.
+    """
 
     online: bool = False
     generation: int = 0
     detail: str = "not connected yet"
+    rival: bool | None = None
 
 
 @dataclass(slots=True)
@@ -65,6 +69,7 @@ class _Connection:
     acknowledged: bool = False  # CONNACK with success came
     online: bool = False
     refused_for_identity: bool = False
+    thrown_out: bool = False  # the broker said that another connection took this one over
     subscriptions: list[str] = field(default_factory=list)
 
 
@@ -101,6 +106,7 @@ class HostLink:
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._last_ms = 0  # the last Tc, or the latest one seen on our topic
         self._connection: _Connection | None = None
+        self._rival = Rival()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ingest-link", daemon=True)
         self._wake_read, self._wake_write = socket.socketpair()
@@ -165,6 +171,7 @@ class HostLink:
 
     def _open(self) -> _Connection:
         self._last_ms = max(self._wall_ms(), self._last_ms + 1)
+        self._rival.connecting(self._last_ms)
         client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             client_id=f"palier-host-{self.host_id}",
@@ -216,6 +223,10 @@ class HostLink:
             if writable:
                 client.loop_write()
             client.loop_misc()
+            self._rival.turn(self._monotonic_s())
+            if self.status.rival is not self._rival.there:
+                detail = "alone again" if self.status.rival else self.status.detail
+                self._set_status(connection, online=True, detail=detail)
             if not connection.online and self._monotonic_s() > connection.deadline_s:
                 connection.ended = f"no answer to CONNECT or SUBSCRIBE within {HANDSHAKE_S:g} s"
 
@@ -243,6 +254,10 @@ class HostLink:
         reason = connection.ended or "the broker closed the connection"
         if not connection.acknowledged and not connection.refused_for_identity and connection.deadline_s:
             self._protocol = _other_protocol(self._protocol)
+        had_one = self._rival.there
+        self._rival.ended(self._monotonic_s(), thrown_out=connection.thrown_out)
+        if self._rival.there and not had_one:
+            log.error("host_id_taken", host_id=self.host_id, what=self._says_rival())
         self._set_status(connection, online=False, detail=reason)
         if (sock := connection.client.socket()) is not None:
             sock.close()
@@ -273,6 +288,7 @@ class HostLink:
             return
         self._publish_online(connection)
         connection.online = True
+        self._rival.online(self._monotonic_s())
         self._set_status(connection, online=True, detail=f"MQTT {'5' if self._protocol == 5 else '3.1.1'}")
 
     def _on_message(self, connection: _Connection, message: MQTTMessage) -> None:
@@ -291,6 +307,7 @@ class HostLink:
         except DecodeError:
             self._publish_online(connection)
             return
+        self._rival.saw(state.timestamp_ms)
         if state.timestamp_ms > connection.connected_ms:
             self._last_ms = max(self._last_ms, state.timestamp_ms)
             connection.ended = (
@@ -302,6 +319,7 @@ class HostLink:
     def _on_disconnect(
         self, connection: _Connection, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
+        connection.thrown_out = reason.getName() == "Session taken over"
         connection.ended = connection.ended or f"disconnected: {reason}"
 
     def _publish_online(self, connection: _Connection) -> None:
@@ -310,9 +328,17 @@ class HostLink:
 
     def _set_status(self, connection: _Connection, *, online: bool, detail: str) -> None:
         changed = online != self.status.online or (not online and detail != self.status.detail)
-        self.status = LinkStatus(online, connection.generation, detail)
+        rival = self._rival.there
+        said = f"{self._says_rival()} ({detail})" if rival else detail
+        self.status = LinkStatus(online, connection.generation, said, rival)
         if changed:
             log.info("link_online" if online else "link_offline", detail=detail)
+
+    def _says_rival(self) -> str:
+        return (
+            f"another ingest is connected with the host_id {self.host_id!r}: stop one of the two, or give it "
+            "a host_id of its own, with the agents that it serves"
+        )
 
     def _wake(self) -> None:
         with suppress(OSError):  # already full of wake-ups, or closed: either way there is nothing to wake

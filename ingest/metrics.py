@@ -12,7 +12,8 @@ from prometheus_client.registry import Collector
 from palier.alarms import Life
 
 from .alarm_keeping import AlarmKeeper
-from .doubts import Doubts
+from .commit import Committer
+from .contacts import Contacts
 from .inbox import Inbox
 from .link import HostLink
 from .notify_delivery import Notifier
@@ -33,11 +34,11 @@ _COUNTERS = {
 class IngestCollector(Collector):
     """Reads the counters of its parts. They are whole numbers: no lock is needed to read them."""
 
-    def __init__(self, pipeline: Pipeline, inbox: Inbox, link: HostLink, doubts: Doubts) -> None:
+    def __init__(self, pipeline: Pipeline, inbox: Inbox, link: HostLink, committer: Committer) -> None:
         self._pipeline = pipeline
         self._inbox = inbox
         self._link = link
-        self._doubts = doubts
+        self._committer = committer
 
     def collect(self) -> Iterator[Metric]:
         """All of them, as they are now."""
@@ -58,9 +59,14 @@ class IngestCollector(Collector):
             "blocks of a channel with something the matter with its sensor",
             labels=["reason", "judged"],
         )
-        for (reason, refused), count in sorted(dict(self._doubts.counts).items()):
+        for (reason, refused), count in sorted(dict(self._committer.doubts.counts).items()):
             doubted.add_metric([reason, "no" if refused else "yes"], count)
         yield doubted
+        yield CounterMetricFamily(
+            "palier_ingest_watch_left_out",
+            "blocks that the detector failed on: stored, and judged by the limits alone",
+            value=self._committer.left_out,
+        )
         yield CounterMetricFamily(
             "palier_ingest_callback_errors", "errors of the MQTT client", value=self._link.callback_errors
         )
@@ -82,11 +88,12 @@ class IngestCollector(Collector):
 
 
 class AlarmCollector(Collector):
-    """Alarms on the list, and messages to people."""
+    """Alarms on the list, messages to people, and words on gateways that gave way to newer ones."""
 
-    def __init__(self, keeper: AlarmKeeper, notifier: Notifier) -> None:
+    def __init__(self, keeper: AlarmKeeper, notifier: Notifier, contacts: Contacts) -> None:
         self._keeper = keeper
         self._notifier = notifier
+        self._contacts = contacts
 
     def collect(self) -> Iterator[Metric]:
         """All of them, as they are now."""
@@ -105,6 +112,11 @@ class AlarmCollector(Collector):
         )
         yield CounterMetricFamily(
             "palier_ingest_notices_given_up", "messages that none took for a day", value=notifier.given_up
+        )
+        yield CounterMetricFamily(
+            "palier_ingest_contacts_merged",
+            "words on gateways that gave way to newer ones while the records were down",
+            value=self._contacts.merged,
         )
 
 

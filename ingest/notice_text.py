@@ -1,10 +1,10 @@
-"""What a message says, in one language: the fact, what to do, and where the alarm stands."""
+"""What a message says, in one language: the fact, its cause, what to do, and where the alarm stands."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from palier.alarms import Alarm, Cause
+from palier.alarm_text import also_line, found_line, measured_lines, to_do_line
+from palier.alarms import Alarm
+from palier.local_time import local
 from palier.locale import Catalogue
 
 from .notify import Pending
@@ -22,21 +22,19 @@ def subject(pending: Pending, words: Catalogue) -> str:
     )
 
 
-def body(pending: Pending, words: Catalogue) -> str:
-    """The whole message, plain text."""
+def body(pending: Pending, words: Catalogue, timezone: str) -> str:
+    """The whole message, plain text; times as the plant's clocks show them."""
     alarm = pending.alarm
     lines = [subject(pending, words).removeprefix("[Palier] "), ""]
-    lines += [_measured(cause, words) for cause in alarm.causes]
-    if alarm.action and alarm.standing:
-        lines.append(words.text("alarm.to_do", action=words.text(alarm.action)))
-    since = datetime.fromtimestamp(alarm.since_ns // 10**9, UTC).astimezone()
+    lines += measured_lines(alarm, words)
+    lines += [line for tell in (found_line, also_line, to_do_line) if (line := tell(alarm, words))]
     lines.append(
         words.text(
             "alarm.status",
             alarm=alarm.key.id,
             priority=words.text(f"alarm.priority_{alarm.priority}"),
             state=words.text(f"alarm.state_{alarm.life}"),
-            time=f"{since:%Y-%m-%d %H:%M %Z}",
+            time=f"{local(alarm.since_ns, timezone):%d/%m/%Y %H:%M}",
         )
     )
     return "\n".join([*lines, "", words.text("alarm.not_protection"), ""])
@@ -45,19 +43,3 @@ def body(pending: Pending, words: Catalogue) -> str:
 def _place(alarm: Alarm, words: Catalogue) -> str:
     key = alarm.key
     return words.text("alarm.place", machine=key.machine, point=key.point) if key.point else key.machine
-
-
-def _measured(cause: Cause, words: Catalogue) -> str:
-    feature = next(
-        (
-            words.text(key)
-            for key in (f"page.feature_{cause.feature}", f"refusal.{cause.feature}")
-            if key in words
-        ),
-        cause.feature,
-    )
-    limit = cause.limit()
-    if not cause.known or cause.value is None or limit is None:
-        return words.text("alarm.unmeasured", feature=feature)
-    value, bound = (f"{words.number(x, 2)} {cause.unit}".strip() for x in (cause.value, limit))
-    return words.text("alarm.measured", feature=feature, value=value, limit=bound)

@@ -56,23 +56,23 @@ class NoticeStore(Protocol):
         ...
 
 
-def channels(settings: NotifySettings) -> dict[str, Deliver]:
-    """How to send, by channel. Raises ConfigError for a secret's file that can't be read."""
+def channels(settings: NotifySettings, timezone: str) -> dict[str, Deliver]:
+    """How to send, by channel, with times of a zone. Raises ConfigError for a secret that can't be read."""
     found: dict[str, Deliver] = {}
     if (email := settings.email) is not None:
         email.password_text()
-        found[EMAIL] = lambda pending: send_email(email, pending)
+        found[EMAIL] = lambda pending: send_email(email, pending, timezone)
     if (webhook := settings.webhook) is not None:
         webhook.token_text()
         found[WEBHOOK] = lambda pending: post_webhook(webhook, pending)
     return found
 
 
-def send_email(settings: EmailSettings, pending: Pending) -> None:
+def send_email(settings: EmailSettings, pending: Pending, timezone: str) -> None:
     """One message to all addresses. Raises DeliveryError."""
     try:
         with _smtp(settings) as client:
-            refused = client.send_message(_message(settings, pending))
+            refused = client.send_message(_message(settings, pending, timezone))
     except (smtplib.SMTPException, OSError, ConfigError) as error:
         raise DeliveryError(f"mail server {settings.host}:{settings.port}: {_brief(error)}") from error
     if refused:
@@ -99,7 +99,7 @@ def _smtp(settings: EmailSettings) -> smtplib.SMTP:
     return client
 
 
-def _message(settings: EmailSettings, pending: Pending) -> EmailMessage:
+def _message(settings: EmailSettings, pending: Pending, timezone: str) -> EmailMessage:
     """The same message at each attempt, so that a mailbox can see that it is."""
     words = Catalogue(settings.lang)
     message = EmailMessage()
@@ -109,7 +109,7 @@ def _message(settings: EmailSettings, pending: Pending) -> EmailMessage:
     message["Date"] = format_datetime(datetime.fromtimestamp(pending.ts_ns // 10**9, UTC))
     message["Message-ID"] = f"<{hashlib.sha256(pending.id.encode()).hexdigest()[:32]}@palier>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notice in answer
-    message.set_content(body(pending, words))
+    message.set_content(body(pending, words, timezone))
     return message
 
 

@@ -26,10 +26,11 @@ from palier.wire.operations import (
 from palier.wire.payload import DecodeError
 
 from . import rows
-from .alarm_evidence import of_gateway, of_ledger
+from .alarm_evidence import of_gateway, of_host, of_ledger
 from .alarm_keeping import NO_ROWS, AlarmKeeper, Turn
 from .alarms import Event, Tick
 from .batch import Contact
+from .contacts import Contacts
 from .failpoints import Failpoints
 from .notify import Pending
 
@@ -79,8 +80,8 @@ class People:
         self._failpoints = failpoints
         self._monotonic_s = monotonic_s
         self._commands: queue.Queue[bytes] = queue.Queue(WAITING_COMMANDS)
-        self._met: queue.SimpleQueue[Contact] = queue.SimpleQueue()
-        self._untold: list[Contact] = []  # no alarm knows of them yet
+        self.contacts = Contacts()
+        self._host: Event | None = None  # whether our name is somebody else's too, where no alarm knows of it
         self._tick_at_s = self._series_at_s = monotonic_s()
 
     def offer(self, data: bytes) -> None:
@@ -96,7 +97,11 @@ class People:
     def met(self, contact: Contact) -> None:
         """A gateway came, or is gone. Of another site's nobody could acknowledge an alarm."""
         if contact.edge.partition("/")[0] == self._plant.site_id:
-            self._met.put(contact)
+            self.contacts.add(contact)
+
+    def host_taken(self, host_id: str, *, taken: bool) -> None:
+        """Another ingest uses our host_id too, or no more."""
+        self._host = of_host(self._plant.site_id, host_id, self._clock.now_ns(), taken=taken)
 
     def turn(self) -> None:
         """Decide what waits, let time go by, tell what is new. Never raises for a store that is down."""
@@ -126,10 +131,12 @@ class People:
 
     def _tick(self, now_s: float) -> None:
         self._tick_at_s = now_s + TICK_S
-        self._untold += [self._met.get_nowait() for _ in range(self._met.qsize())]
+        contacts, host = self.contacts.waiting(), self._host
+        events = [*map(_of_contact, contacts), *((host,) if host else ()), Tick(self._clock.now_ns())]
         try:
-            self.heard([*map(_of_contact, self._untold), Tick(self._clock.now_ns())])
-            self._untold = []
+            self.heard(events)
+            self.contacts.told(contacts)
+            self._host = None if self._host is host else self._host
         except Unavailable as error:
             log.warning("alarms_not_advanced", error=str(error))
             self._tick_at_s = now_s + RETRY_S

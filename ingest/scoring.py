@@ -46,7 +46,8 @@ class Scored:
 
     `shaft_hz` is the speed of the point's shaft, 0.0 at standstill, None if unknown. `units` are the units
     that the features stand on; `refusals` say which channels may not be judged, and why: a dead sensor must
-    never look like a healthy machine. `doubts` is what a sensor has that does not forbid to judge it."""
+    never look like a healthy machine. `doubts` is what a sensor has that does not forbid to judge it.
+    `load_percent` of the machine and `temperature_c` of the housing are NaN if unknown."""
 
     work: WorkFrame
     block: Waveform
@@ -55,6 +56,8 @@ class Scored:
     units: tuple[str, ...]
     refusals: list[Refusal | None]
     doubts: list[tuple[Refusal, ...]]
+    load_percent: float = np.nan
+    temperature_c: float = np.nan
 
 
 class Scorer:
@@ -92,7 +95,11 @@ class Scorer:
         units = tuple(self._unit(work.site, block, c) for c in range(len(block.channels)))
         n = len(block.channels)
         too_short = BLOCK_TOO_SHORT if block.samples.shape[1] < SHORTEST_BLOCK else None
-        return Scored(work, block, features, shaft_hz, units, [too_short] * n, [()] * n)
+        refusals: list[Refusal | None] = [too_short] * n
+        load, warm = (
+            ask(work.site, block) for ask in (self._speeds.load_percent, self._speeds.temperature_c)
+        )
+        return Scored(work, block, features, shaft_hz, units, refusals, [()] * n, load, warm)
 
     def _unit(self, site: str, block: Waveform, c: int) -> str:
         """What the gateway says; where it does not know, what the plant says. Any other unit is no

@@ -26,11 +26,12 @@ from palier.wire.topics import Kind, Topic
 from .alarm_keeping import AlarmKeeper
 from .batch import Acknowledge, AskRebirth, Commit, Committed, Contact, Effect, Now, QueueEmpty, StoreFailed
 from .commit import Committer, Stores
+from .expected import Expected, reported_lately
 from .failpoints import Failpoints
 from .housekeeping import Housekeeping
 from .inbox import Inbox
 from .knowledge import Knowledge
-from .link import HostLink
+from .link import HostLink, LinkStatus
 from .metrics import AlarmCollector, IngestCollector, commit_histogram
 from .notify_delivery import Notifier, channels
 from .people import People
@@ -104,7 +105,7 @@ class Service:
         self._health_port = settings.health_port
         self._failpoints = failpoints
         in_force, spectra = stores.in_force()
-        ways = channels(settings.notify)
+        ways = channels(settings.notify, plant.timezone)
         alarms = AlarmKeeper(stores.desk(), wall_ns=time.time_ns, channels=ways)
         self._pipeline = Pipeline(knowledge, stores.seen(), newest_live(in_force))
         self._committer = Committer(
@@ -117,7 +118,7 @@ class Service:
             failpoints=failpoints,
             probation=probation,
             alarms=alarms,
-            watch=stores.watch(knowledge, in_force, alarms.desk),
+            watch=stores.watch(knowledge, in_force),
         )
         upkeep = Upkeep(stores.historian, stores.records, failpoints)
         self._notifier = Notifier(stores.records, stores.records.notices(), ways, wall_ns=time.time_ns)
@@ -144,14 +145,14 @@ class Service:
             jitter=random.random,
             asked={command_topic(plant.site_id): self._people.offer},
         )
+        self._expected = Expected(reported_lately(stores.records.ledger_reports(), time.time_ns()))
+        self._rival: bool | None = None
         self._turned_s = time.monotonic()
         self._look_at_s = 0.0
         self._store_says = ""
         self._commit_seconds = commit_histogram(health.registry)
-        health.registry.register(
-            IngestCollector(self._pipeline, self._inbox, self._link, self._committer.doubts)
-        )
-        health.registry.register(AlarmCollector(alarms, self._notifier))
+        health.registry.register(IngestCollector(self._pipeline, self._inbox, self._link, self._committer))
+        health.registry.register(AlarmCollector(alarms, self._notifier, self._people.contacts))
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Raises IngestError, or what made the work impossible."""
@@ -225,9 +226,18 @@ class Service:
         if self._turned_s < self._look_at_s:
             return
         self._look_at_s = self._turned_s + TICK_S
-        store_up = self._pipeline.store_up
-        self._health.set("broker", self._link.status.online, self._link.status.detail)
+        store_up, link = self._pipeline.store_up, self._link.status
+        self._watch_out(link)
+        self._health.set("broker", link.online and not link.rival, link.detail)
         self._health.set("store", store_up, "" if store_up else self._store_says)
+
+    def _watch_out(self, link: LinkStatus) -> None:
+        """Who should be heard and is not, and who speaks under our name."""
+        for contact in self._expected.turn(self._now(), self._pipeline.edges.spoke, up=link.online):
+            self._people.met(contact)
+        if link.rival is not None and link.rival is not self._rival:
+            self._rival = link.rival
+            self._people.host_taken(self._link.host_id, taken=link.rival)
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         for effect in effects:

@@ -1,4 +1,5 @@
-"""Which spectra are kept for display: the first of a point, on a change of its state, and at an interval.
+"""Which spectra are kept for display: the first of a point, on a change of its state, and at an interval; of
+blocks that came late one a day, in whatever order they come.
 
 A point's spectra are some hundred rows for each of its channels. So the records remember when they were
 written last, beside the state of the point: after a restart only those are written that are due.
@@ -18,6 +19,10 @@ from .scoring import Scored
 SPECTRA: Final = "#spectra"  # behind MACHINE/POINT, as `board.VIBRATION`; no name may hold a #
 
 
+PAST_EVERY_NS: Final = 86_400 * 10**9
+"""What came late shows how a machine got where it is; what it was like in between its features tell."""
+
+
 class SpectraKept:
     """Remembers when the spectra of each point were last written, in the time of their blocks."""
 
@@ -25,6 +30,7 @@ class SpectraKept:
         """`interval_s` is in plant time; `written` is what the records remember, as `read_spectra` gives."""
         self._interval_ns = round(interval_s * 1e9)
         self._last: dict[Key, int] = dict(written or {})
+        self._past: dict[Key, int] = {}  # of the last block that came late
 
     def due(self, scored: Sequence[Scored], advanced: Advance) -> list[Scored]:
         """The last block of each point whose turn it is."""
@@ -39,10 +45,14 @@ class SpectraKept:
     def _is_due(self, key: Key, entry: Scored) -> bool:
         """A live block is due too where the last one lies far ahead: that was of a wrong clock."""
         last = self._last.get(key)
+        if not entry.work.live:
+            last = self._past.get(key, last)
         if last is None:
             return True
         since_ns = entry.block.start_ns - last
-        return since_ns >= self._interval_ns or (entry.work.live and -since_ns >= self._interval_ns)
+        if not entry.work.live:
+            return abs(since_ns) >= max(self._interval_ns, PAST_EVERY_NS)
+        return since_ns >= self._interval_ns or -since_ns >= self._interval_ns
 
     @staticmethod
     def state_rows(entries: Iterable[Scored]) -> tuple[StateRow, ...]:
@@ -56,7 +66,8 @@ class SpectraKept:
     def written(self, entries: Iterable[Scored]) -> None:
         """These are durable now."""
         for entry in entries:
-            self._last[_key(entry)] = entry.block.start_ns
+            kept = self._last if entry.work.live else self._past
+            kept[_key(entry)] = entry.block.start_ns
 
 
 def read_spectra(states: Mapping[Key, str]) -> dict[Key, int]:

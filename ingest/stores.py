@@ -74,16 +74,18 @@ class OpenStores:
             self.records.commands(MAX_COMMANDS),
         )
 
-    def watch(self, knowledge: Knowledge, in_force: Mapping[Key, InForce], desk: Desk) -> WatchKeeper:
+    def watch(self, knowledge: Knowledge, in_force: Mapping[Key, InForce]) -> WatchKeeper:
         """What is watched, as it was when the ingest ended."""
         told, baselines = self.records.states(), self.records.baselines()
         watching = Watching.restored(knowledge, told, baselines)
+        for one in watching.strange:
+            log.error("watch_not_read", where=one.where, why=one.why, what="this part begins anew")
         try:
             rings = last_blocks(self.historian, watching, in_force)
         except HistorianError as error:  # a server that is down must not keep us from starting
             log.warning("last_blocks_not_read", error=str(error), what="diagnoses begin with what comes now")
             rings = {}
-        return WatchKeeper(replace(watching, rings=rings), self.historian, self.records, desk.intervened)
+        return WatchKeeper(replace(watching, rings=rings), self.historian, self.records)
 
     def rewrite_events(self, now_ns: int) -> None:
         """Write the transitions of the last month into the series once more: the same rows, unless they

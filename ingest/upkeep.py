@@ -41,7 +41,7 @@ class HoursKept(Protocol):
     """What the upkeep needs of the records."""
 
     def dirty_hours(self, before_ns: int, limit: int) -> tuple[DirtyHour, ...]:
-        """The oldest hours that wait for their hourly rows and start before a time."""
+        """The newest hours that wait for their hourly rows and start before a time."""
         ...
 
     def forget_hours(self, hours: Iterable[DirtyHour]) -> None:

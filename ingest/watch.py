@@ -1,17 +1,19 @@
-"""The detector over all points of a plant: one step for what a batch brings. Pure: states in, verdicts out.
+"""The detector over the points of a plant: one step for what a batch brings. Pure: states in, verdicts out.
 
 Rules:
 1. Only live blocks advance anything, of each point in order of acquisition; a block that is not newer than
    the last of its point changes nothing.
-2. Points with the same columns are stepped together; of several blocks of one point each has its own round.
+2. Of all points only those are stepped that have a block, together where they have the same columns; of
+   several blocks of one point each has its own round.
 3. A channel that may not be judged, or is absent, is unknown.
 4. The same blocks lead to the same state however they are batched, and after a restart from `texts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -19,23 +21,32 @@ import numpy as np
 import numpy.typing as npt
 
 from models.detection.decision import STATES, Basis, Decision, Level
-from models.detection.measured import Blocks
-from models.detection.monitor import Monitor, MonitorState
-from models.detection.plain import Arrays, from_arrays, to_arrays
+from models.detection.measured import Blocks, Some
+from models.detection.monitor import Monitor
 from models.detection.regimes import Regime
 from models.types import State
 
 from .knowledge import Knowledge
 from .scoring import Scored
 from .watch_health import Health, HealthOf
-from .watch_packing import pack, unpack
+from .watch_memory import health_of, layout_of, monitor_of, told
+from .watch_packing import Layout
 from .watch_parts import Place, PointModel, Watched, columns_of, measured_hz, watched_points, with_model
 
 MONITOR: Final = "#monitor"
 """Key of a point's detector in the records: "MACHINE/POINT#monitor"."""
 
+TREND: Final = "#trend"
+"""Key of what of it changes a few times a day."""
+
 MODEL: Final = "#model"
 """Key of what was learned of a point: "MACHINE/POINT#model:VERSION"; older versions are kept."""
+
+_REGIMES: Final = {int(one): one for one in Regime}
+_BASES: Final = {int(one): one for one in Basis}
+_LEVELS: Final = {int(one): one for one in Level}
+
+_BY_POINT: Final = itemgetter(1)
 
 NO_TESTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 Floats = npt.NDArray[np.float64]
@@ -71,29 +82,37 @@ class Verdict:
         """Whether no baseline stands behind it."""
         return self.watched.model is None
 
-    @property
-    def score(self) -> float:
-        """The largest residual in σ, NaN where none is known."""
-        return float(np.fmax.reduce(np.abs(self.z), initial=np.nan))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WatchState:
-    """What is remembered of all points, by group of those with the same columns."""
+    """What is remembered of each point, as its group's layout has it."""
 
-    monitors: tuple[MonitorState, ...]
-    health: tuple[HealthOf, ...]
+    rows: Mapping[Place, bytes] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
-    """Points with the same columns, and their detector."""
+    """Points with the same columns, their detector, and how a row of theirs is laid out."""
 
     names: tuple[str, ...]
     points: tuple[Watched, ...]
     monitor: Monitor
     levels: Floats = field(repr=False)  # (n, c) in good health
     danger: Floats = field(repr=False)  # (n, c) of the standard, NaN where it judges something else
+    layout: Layout
+    fresh: tuple[bytes, ...] = field(repr=False)  # each point's row before any block
+    alone: dict[int, Monitor] = field(default_factory=dict, repr=False)  # of single points, once asked for
+
+    def monitor_of(self, points: Sequence[int]) -> tuple[Monitor, Some]:
+        """The detector of some points, and which these are; of neighbours nothing has to be copied."""
+        first, n = points[0], len(points)
+        if n == 1:
+            if first not in self.alone:
+                self.alone[first] = self.monitor.of(slice(first, first + 1))
+            return self.alone[first], slice(first, first + 1)
+        neighbours = points[-1] - first == n - 1  # they rise
+        which: Some = slice(first, first + n) if neighbours else np.array(points)
+        return self.monitor.of(which), which
 
 
 class Watch:
@@ -133,10 +152,7 @@ class Watch:
 
     def start(self) -> WatchState:
         """The state before any block."""
-        return WatchState(
-            tuple(group.monitor.start() for group in self.groups),
-            tuple(HealthOf.start(len(group.points), group.names) for group in self.groups),
-        )
+        return WatchState({place: self.groups[g].fresh[i] for place, (g, i) in self._where.items()})
 
     def learned(
         self, state: WatchState, models: Mapping[Place, PointModel | None]
@@ -150,70 +166,74 @@ class Watch:
             for p in some
         ]
         watch = Watch(points)
-        fresh = watch.start()
-        monitors, health = list(state.monitors), list(state.health)
-        for place in models:
-            if place in self._where:
-                g, i = self._where[place]
-                monitors[g] = _replaced(monitors[g], i, fresh.monitors[g].of([i]))
-                health[g] = health[g].replaced(i, fresh.health[g].of(i))
-        return watch, WatchState(tuple(monitors), tuple(health))
+        fresh = {place: row for place, row in watch.start().rows.items() if place in models}
+        return watch, WatchState({**state.rows, **fresh})
 
-    def restored(self, told: Mapping[tuple[str, str], str]) -> WatchState:
-        """The state that the records hold, by (site, key); what they don't have, or another version wrote,
-        starts anew.
+    def restored(self, told: Mapping[tuple[str, str], str]) -> tuple[WatchState, tuple[Place, ...]]:
+        """The state that the records hold, by (site, key), and the points whose record is of another layout
+        or version: these start anew, as do those without one.
         """
-        fresh = self.start()
-        monitors, health = [], []
-        for group, monitor, healthy in zip(self.groups, fresh.monitors, fresh.health, strict=True):
-            like = _arrays(monitor, healthy)
-            parts = []
-            for i, (site, machine, point) in enumerate(p.place for p in group.points):
-                kept = unpack(told.get((site, f"{machine}/{point}{MONITOR}"), ""), like)
-                parts.append(kept or {name: array[i : i + 1] for name, array in like.items()})
-            whole = {name: np.concatenate([part[name] for part in parts]) for name in like}
-            monitors.append(from_arrays(MonitorState, _inside(whole, "monitor")))
-            health.append(healthy.from_rows(_inside(whole, "health")))
-        return WatchState(tuple(monitors), tuple(health))
+        rows, strange = {}, []
+        for group in self.groups:
+            for one, fresh in zip(group.points, group.fresh, strict=True):
+                often, seldom = (told.get(_key(one.place, what), "") for what in (MONITOR, TREND))
+                kept = group.layout.read(often, seldom, fresh)
+                rows[one.place] = fresh if kept is None else kept
+                if often and kept is None:
+                    strange.append(one.place)
+        return WatchState(rows), tuple(strange)
 
-    def texts(self, state: WatchState, places: Iterable[Place]) -> dict[tuple[str, str], str]:
-        """What is to be kept of these points, by (site, key of the records)."""
-        told = {}
-        of_group: dict[int, list[int]] = {}
-        for g, i in sorted(self._where[place] for place in places):
-            of_group.setdefault(g, []).append(i)
-        for g, some in of_group.items():
-            packed = pack(_arrays(state.monitors[g], state.health[g]), some)
-            for i, text in zip(some, packed, strict=True):
-                site, machine, point = self.groups[g].points[i].place
-                told[site, f"{machine}/{point}{MONITOR}"] = text
-        return told
-
-    def step(
-        self, state: WatchState, scored: Sequence[Scored], *, repaired: Collection[tuple[str, str]] = ()
-    ) -> tuple[WatchState, dict[int, Verdict]]:
-        """The state after the live blocks among these, and what is said after each, by its place in `scored`.
-
-        `repaired` are machines (site, machine) at which something was done since the last step: their health
-        may rise again.
+    def texts(
+        self, state: WatchState, places: Iterable[Place], before: WatchState | None = None
+    ) -> dict[tuple[str, str], str]:
+        """What is to be kept of these points, by (site, key of the records); since `before`, where its text
+        was kept already.
         """
-        monitors = list(state.monitors)
-        health = [self._mended(g, healthy, repaired) for g, healthy in enumerate(state.health)]
+        texts = {}
+        for place in places:
+            layout, row = self.groups[self._where[place][0]].layout, state.rows[place]
+            texts[_key(place, MONITOR)] = layout.often(row)
+            if before is None or layout.has_turned(before.rows[place], row):
+                texts[_key(place, TREND)] = layout.seldom(row)
+        return texts
+
+    def health(self, state: WatchState, places: Iterable[Place]) -> dict[Place, Health]:
+        """The health index of these points."""
+        found = {}
+        for place in places:
+            group = self.groups[self._where[place][0]]
+            health = HealthOf.of(health_of(group.layout.arrays([state.rows[place]])), group.names)
+            found[place] = health.told()[0]
+        return found
+
+    def mended(self, state: WatchState, machine: tuple[str, str]) -> WatchState:
+        """Something was done at a machine: the health of its points may rise again."""
+        return self._with(state, [one.place for one in self.of_machine(*machine)], lambda _, of: of.mended())
+
+    def with_health(self, state: WatchState, health: Mapping[Place, Mapping[str, float]]) -> WatchState:
+        """The state with this health of these points, by mode: it does not rise by itself."""
+        places = [place for place in health if place in self._where]
+        return self._with(state, places, lambda place, of: of.held(health[place]))
+
+    def _with(
+        self, state: WatchState, places: Iterable[Place], change: Callable[[Place, HealthOf], HealthOf]
+    ) -> WatchState:
+        rows = dict(state.rows)
+        for place in places:
+            group = self.groups[self._where[place][0]]
+            arrays = group.layout.arrays([rows[place]])
+            health = change(place, HealthOf.of(health_of(arrays), group.names))
+            (rows[place],) = group.layout.rows(told(monitor_of(arrays), health.state))
+        return WatchState(rows)
+
+    def step(self, state: WatchState, scored: Sequence[Scored]) -> tuple[WatchState, dict[int, Verdict]]:
+        """The state after the live blocks among these, and what is said after each, by place in `scored`."""
+        rows = dict(state.rows)
         said: dict[int, Verdict] = {}
         for turn_of in self._rounds(scored):
             for g, some in turn_of.items():
-                group, before = self.groups[g], monitors[g]
-                blocks = _blocks(group, scored, some)
-                monitors[g], decision = group.monitor.step(before, blocks)
-                counted = _counted(before, monitors[g])
-                x = np.asarray(blocks.features)
-                health[g] = health[g].step(
-                    x, levels=group.levels, alert=decision.alert, danger=group.danger, counted=counted
-                )
-                for i, k in some:
-                    one = _Said(group, k, decision, bool(counted[k]), x[k])
-                    said[i] = _verdict(scored[i], one, health[g])
-        return WatchState(tuple(monitors), tuple(health)), said
+                said |= _stepped(self.groups[g], rows, scored, some)
+        return WatchState(rows), said
 
     def _rounds(self, scored: Sequence[Scored]) -> list[dict[int, list[tuple[int, int]]]]:
         """The live blocks in order, in rounds of one block of each point: by group, (place, point)."""
@@ -228,90 +248,113 @@ class Watch:
                 rounds.append({})
             g, k = self._where[place]
             rounds[turn].setdefault(g, []).append((i, k))
+        for turn_of in rounds:
+            for some in turn_of.values():
+                some.sort(key=_BY_POINT)
         return rounds
-
-    def _mended(self, g: int, health: HealthOf, repaired: Collection[tuple[str, str]]) -> HealthOf:
-        if not repaired:
-            return health
-        return health.mended(np.array([one.place[:2] in repaired for one in self.groups[g].points]))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Said:
-    """One point of a decision."""
-
-    group: _Group
-    k: int
-    decision: Decision
-    counted: bool
-    x: Floats
 
 
 def _place(entry: Scored) -> Place:
     return entry.work.site, entry.block.machine, entry.block.point
 
 
+def _key(place: Place, what: str) -> tuple[str, str]:
+    site, machine, point = place
+    return site, f"{machine}/{point}{what}"
+
+
 def _group(names: tuple[str, ...], points: Sequence[Watched]) -> _Group:
     danger = np.array([[p.danger if name in p.zoned else np.nan for name in names] for p in points])
     levels = np.array([p.levels for p in points])
-    return _Group(names, tuple(points), Monitor(names, [p.part for p in points]), levels, danger)
+    monitor = Monitor(names, [p.part for p in points])
+    # Two of all rows are different: with a baseline, and without one.
+    firsts = {p.model is None: i for i, p in enumerate(points)}
+    starts = {none: monitor.of([i]).start() for none, i in firsts.items()}
+    health = HealthOf.start(1, names)
+    layout = layout_of(next(iter(starts.values())), health.state)
+    rows = {none: layout.rows(told(start, health.state))[0] for none, start in starts.items()}
+    fresh = tuple(rows[p.model is None] for p in points)
+    return _Group(names, tuple(points), monitor, levels, danger, layout, fresh)
 
 
-def _blocks(group: _Group, scored: Sequence[Scored], some: Sequence[tuple[int, int]]) -> Blocks:
-    """One time: the blocks of some of a group's points; the others have none."""
-    n = len(group.points)
-    time_s, speed, load = (np.full(n, np.nan) for _ in range(3))
-    x = np.full((n, len(group.names)), np.nan)
-    for i, k in some:
-        entry, one = scored[i], group.points[k]
-        time_s[k] = entry.block.start_ns / 1e9
-        speed[k] = measured_hz(one.machine, one.point, entry.shaft_hz)
-        x[k] = columns_of(entry, one)
-    return Blocks(time_s, x, speed, load)
+def _stepped(
+    group: _Group, rows: dict[Place, bytes], scored: Sequence[Scored], some: Sequence[tuple[int, int]]
+) -> dict[int, Verdict]:
+    """What is said of one block of each of `some` of a group's points (place in `scored`, point), whose
+    `rows` go on.
+    """
+    points = [group.points[k] for _, k in some]
+    monitor, which = group.monitor_of([k for _, k in some])
+    arrays = group.layout.arrays([rows[one.place] for one in points])
+    before = monitor_of(arrays)
+    entries = [scored[i] for i, _ in some]
+    blocks = _blocks(entries, points)
+    after, decision = monitor.step(before, blocks)
+    # A block counted at the pace of its point's baseline where the time of some column went on.
+    counted = ((after.counted_s != before.counted_s) & ~np.isnan(after.counted_s)).any(axis=1)
+    x = np.asarray(blocks.features)
+    health = HealthOf.of(health_of(arrays), group.names).step(
+        x,
+        levels=group.levels[which],
+        alert=decision.alert,
+        danger=group.danger[which],
+        counted=counted,
+    )
+    for one, row in zip(points, group.layout.rows(told(after, health.state)), strict=True):
+        rows[one.place] = row
+    verdicts = _verdicts(entries, points, decision, _Beside(x, counted, health))
+    return {i: verdict for (i, _), verdict in zip(some, verdicts, strict=True)}
 
 
-def _verdict(entry: Scored, one: _Said, health: HealthOf) -> Verdict:
-    decision, k = one.decision, one.k
-    on = bool(decision.tests[k].any())
-    return Verdict(
-        watched=one.group.points[k],
-        ts_ns=entry.block.start_ns,
-        frame=entry.work.text,
-        advanced=bool(decision.advanced[k]),
-        counted=one.counted,
-        regime=Regime(int(decision.regime[k])),
-        said=STATES[int(decision.said[k])],
-        basis=Basis(int(decision.basis[k])),
-        level=Level(int(decision.level[k])),
-        tests=decision.reasons(one.group.names, k) if on else NO_TESTS,
-        x=one.x,
-        z=decision.z[k],
-        alert=decision.alert[k],
-        health=health.health(k),
+def _blocks(entries: Sequence[Scored], points: Sequence[Watched]) -> Blocks:
+    """One time: a block of each of these points."""
+    both = list(zip(entries, points, strict=True))
+    return Blocks(
+        np.array([entry.block.start_ns / 1e9 for entry in entries]),
+        np.array([columns_of(entry, one) for entry, one in both], dtype=np.float64),
+        np.array([measured_hz(one.machine, one.point, entry.shaft_hz) for entry, one in both]),
     )
 
 
-def _counted(before: MonitorState, after: MonitorState) -> npt.NDArray[np.bool_]:
-    """Points (n,) of which a block counted at the pace of their baseline."""
-    was = np.where(np.isnan(before.counted_s), -np.inf, before.counted_s)
-    return np.asarray((after.counted_s > was).any(axis=1))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Beside:
+    """What goes with a decision: the features (n, c), whether the blocks counted (n,), and the health."""
+
+    x: Floats
+    counted: npt.NDArray[np.bool_]
+    health: HealthOf
 
 
-def _arrays(monitor: MonitorState, health: HealthOf) -> Arrays:
-    """Everything that is remembered of a group's points, a row each."""
-    mine = {f"monitor.{name}": array for name, array in to_arrays(monitor).items()}
-    return mine | {f"health.{name}": array for name, array in health.rows().items()}
-
-
-def _inside(arrays: Arrays, of: str) -> Arrays:
-    return {name[len(of) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{of}.")}
-
-
-def _replaced(state: MonitorState, i: int, one: MonitorState) -> MonitorState:
-    """The state with that of one point in another's stead."""
-    n = len(state.time_s)
-    parts = [state.of(range(i)), one, state.of(range(i + 1, n))]
-    return MonitorState.joined(parts)
+def _verdicts(
+    entries: Sequence[Scored], points: Sequence[Watched], decision: Decision, beside: _Beside
+) -> list[Verdict]:
+    codes = (
+        decision.advanced, beside.counted, decision.regime, decision.said, decision.basis, decision.level,
+        decision.tests.any(axis=1),
+    )  # fmt: skip
+    told = zip(*(array.tolist() for array in codes), strict=True)
+    healths = beside.health.told()
+    return [
+        Verdict(
+            watched=one,
+            ts_ns=entry.block.start_ns,
+            frame=entry.work.text,
+            advanced=advanced,
+            counted=counts,
+            regime=_REGIMES[regime],
+            said=STATES[said],
+            basis=_BASES[basis],
+            level=_LEVELS[level],
+            tests=decision.reasons(one.names, k) if on else NO_TESTS,
+            x=beside.x[k],
+            z=decision.z[k],
+            alert=decision.alert[k],
+            health=healths[k],
+        )
+        for k, (entry, one, (advanced, counts, regime, said, basis, level, on)) in enumerate(
+            zip(entries, points, told, strict=True)
+        )
+    ]
 
 
 def without_refused(entry: Scored) -> Scored:

@@ -13,7 +13,9 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
+from typing import Final
 
+from models.advice import Lasting
 from models.detection.decision import Basis
 from models.types import State
 from palier.historian.base import Rows
@@ -24,23 +26,35 @@ from . import watch_rows as rows
 from .judging import Assessed
 from .knowledge import Knowledge
 from .watch import MODEL, MONITOR, Verdict, Watch, WatchState
-from .watch_diagnosis import Examined, Looked, Ring, examine, look, remember
-from .watch_health import Health, together
+from .watch_diagnosis import (
+    NOT_LOOKED,
+    Around,
+    Examined,
+    Looked,
+    Ring,
+    events_of,
+    examine,
+    look,
+    remember,
+)
+from .watch_health import NO_HEALTH, Health, together
 from .watch_learning import LEARNING, Learning, count, reopened, status
 from .watch_parts import Place, PointModel
+from .watch_restoring import INTERVENED, KEPT, LOOKED, Strange, judged_by, restored, version_of
 from .watch_states import ABNORMAL, merge
 
-LOOKED = "#looked"
-"""Key of when a point was last examined, in the records."""
-
-Machine = tuple[str, str]
-"""(site, machine)."""
+NOTHING_DONE: Final[Mapping[str, int]] = MappingProxyType({})
+NO_WORK: Final[Mapping[tuple[str, str], int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Watching:
     """What is remembered: the detector's state, how far each point's learning is, what people see of each
-    machine's baseline, the last blocks, when each point was last examined, and the health last told.
+    machine's baseline, the last blocks, when each point was last examined, the health last told, and when
+    (plant time) the last intervention was done at each machine that this knows of. Of points whose model
+    could not be used: why, where a person had confirmed it (`lost`), and its text (`unread`); `strange` is
+    all that could not be read at the start. `doubling_days` is what grows at abnormal points ("channel/
+    feature"), and `lasting` what they last, as the shell last found it.
     """
 
     knowledge: Knowledge
@@ -51,6 +65,12 @@ class Watching:
     rings: Mapping[Place, Ring] = field(default_factory=lambda: MappingProxyType({}))
     looked: Mapping[Place, Looked] = field(default_factory=lambda: MappingProxyType({}))
     health: Mapping[Place, Health] = field(default_factory=lambda: MappingProxyType({}))
+    intervened: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    lost: Mapping[Place, str] = field(default_factory=lambda: MappingProxyType({}))
+    unread: Mapping[Place, str] = field(default_factory=lambda: MappingProxyType({}))
+    strange: tuple[Strange, ...] = ()
+    doubling_days: Mapping[Place, Mapping[str, float]] = field(default_factory=lambda: MappingProxyType({}))
+    lasting: Mapping[Place, Lasting] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def restored(
@@ -61,34 +81,44 @@ class Watching:
         rings: Mapping[Place, Ring] | None = None,
     ) -> Watching:
         """As the records hold it, by (site, key), and the last blocks by `watch_diagnosis.remembered`."""
-        rows_of = sorted(baselines, key=lambda row: row.version)
-        present = {row.machine: Baseline.from_told(json.loads(row.value)) for row in rows_of}
-        places = [one.place for g in Watch.of(knowledge).groups for one in g.points]
-        kept = {p: Learning.from_json(told.get(_key(p, LEARNING), "")) for p in places}
-        learning = {p: one for p, one in kept.items() if one is not None}
-        # Opened again, and no batch came before the end: the baseline is newer than what its points hold.
-        behind = {p for p, one in learning.items() if one.version < _version(present.get(p[1]))}
-        learning |= {p: reopened(present[p[1]], ()) for p in behind}
-        models = {}
-        for place in places:
-            version = _version(present.get(place[1]))
-            model = _model(told.get(_key(place, f"{MODEL}:{version}")))
-            if model is not None:
-                models[place] = model
-        watch = Watch.of(knowledge, models)
-        anew = {_key(p, MONITOR) for p in behind}
-        state = watch.restored({key: text for key, text in told.items() if key not in anew})
-        texts = {p: told[_key(p, LOOKED)] for p in places if _key(p, LOOKED) in told}
-        looked = {p: Looked(**json.loads(text)) for p, text in texts.items()}
-        health = {p.place: state.health[g].health(i) for g, group in enumerate(watch.groups)
-                  for i, p in enumerate(group.points)}  # fmt: skip
-        return cls(knowledge, watch, state, learning, present, rings or {}, looked, health)
+        found = restored(Watch.of(knowledge), told, baselines)
+        watch = Watch.of(knowledge, found.models)
+        anew = {_key(place, MONITOR) for place in found.behind}
+        state, other = watch.restored({key: text for key, text in told.items() if key not in anew})
+        strange = [*found.strange, *(Strange("/".join(p) + MONITOR, "of another layout") for p in other)]
+        return cls(
+            knowledge,
+            watch,
+            state,
+            found.learning,
+            found.baselines,
+            rings or {},
+            found.looked,
+            watch.health(state, [one.place for group in watch.groups for one in group.points]),
+            found.intervened,
+            found.lost,
+            found.unread,
+            tuple(strange),
+        )
 
-    def step(self, assessed: Sequence[Assessed], *, repaired: Collection[Machine] = ()) -> Watched:
-        """What the live blocks among these lead to. `repaired` are machines at which something was done."""
-        state, verdicts = self.watch.step(self.state, [entry.scored for entry in assessed], repaired=repaired)
-        said = merge(assessed, verdicts)
-        step = _Step(self, said)
+    def step(
+        self,
+        assessed: Sequence[Assessed],
+        *,
+        intervened: Mapping[str, int] = NOTHING_DONE,
+        work: Mapping[tuple[str, str], int] = NO_WORK,
+    ) -> Watched:
+        """What the live blocks among these lead to. `intervened` is when something was last done at each
+        machine: where that is new the health of its points may rise again. `work` is the same of each
+        (machine, kind of work), which a diagnosis asks for.
+        """
+        done = {m: at_ns for m, at_ns in intervened.items() if self.intervened.get(m, -1) < at_ns}
+        site, mended = self.knowledge.plant.site_id, self.state
+        for machine in done:
+            mended = self.watch.mended(mended, (site, machine))
+        state, verdicts = self.watch.step(mended, [entry.scored for entry in assessed])
+        said = merge(assessed, verdicts, self.lost)
+        step = _Step(self, said, work)
         for i in sorted(verdicts, key=lambda i: (verdicts[i].ts_ns, i)):
             if verdicts[i].advanced:
                 step.take(said[i], verdicts[i])
@@ -100,13 +130,15 @@ class Watching:
             rings={**self.rings, **step.rings},
             looked={**self.looked, **step.looked},
             health={**self.health, **step.health},
+            intervened={**self.intervened, **done},
         )
-        advanced = {v.watched.place for v in verdicts.values() if v.advanced}
-        texts = self.watch.texts(state, advanced)
+        changed = {v.watched.place for v in verdicts.values() if v.advanced}
+        changed |= {one.place for machine in done for one in self.watch.of_machine(site, machine)}
+        texts = self.watch.texts(state, changed, self.state)
         kept = [StateRow(site, key, text) for (site, key), text in texts.items()]
+        kept += [StateRow(site, f"{machine}{INTERVENED}", str(at_ns)) for machine, at_ns in done.items()]
         kept += [StateRow(*_key(p, LEARNING), one.to_json()) for p, one in step.learning.items()]
         kept += [StateRow(*_key(p, LOOKED), json.dumps(asdict(one))) for p, one in step.looked.items()]
-        site = self.knowledge.plant.site_id
         return Watched(
             after,
             said,
@@ -121,13 +153,16 @@ class Watching:
     def due(self) -> tuple[Place, ...]:
         """Points of which a baseline should be fitted now: the shell reads, fits, and calls `learned`."""
         return tuple(
-            place
-            for place, learning in self.learning.items()
-            if learning.due and (one := self.watch.watched(place)) is not None and one.model is None
+            place for place, learning in self.learning.items() if learning.due and self.may_learn(place)
         )
 
+    def may_learn(self, place: Place) -> bool:
+        """Whether a point has no model, and is not one that a person has to ask for."""
+        one = self.watch.watched(place)
+        return one is not None and one.model is None and place not in self.lost
+
     def learned(self, place: Place, model: PointModel, now_ns: int) -> Watched:
-        """A point has its model: in force from the next block on."""
+        """A point has its model: in force from the next block on. A text in whose place it comes is kept."""
         watch, state = self.watch.learned(self.state, {place: model})
         after = replace(self, watch=watch, state=state)
         site, machine, _ = place
@@ -136,7 +171,11 @@ class Watching:
         after = replace(after, baselines={**self.baselines, machine: baseline})
         texts = watch.texts(state, [place])
         kept = [StateRow(s, key, text) for (s, key), text in texts.items()]
-        kept.append(StateRow(*_key(place, f"{MODEL}:{model.version}"), model.to_text()))
+        of_model = f"{MODEL}:{model.version}"
+        kept.append(StateRow(*_key(place, of_model), model.to_text()))
+        if place in self.unread:
+            kept.append(StateRow(*_key(place, of_model + KEPT), self.unread[place]))
+            after = replace(after, unread={p: text for p, text in self.unread.items() if p != place})
         told = tuple(baseline_row(site, one) for one in changed)
         return Watched(after, states=tuple(kept), baselines=told)
 
@@ -149,7 +188,7 @@ class Watching:
         """A person had a machine's baseline opened again, or confirmed: `baseline` is as it is now."""
         after = replace(self, baselines={**self.baselines, baseline.machine: baseline})
         before = self.baselines.get(baseline.machine)
-        if baseline.status is not BaselineStatus.LEARNING or _version(before) == baseline.version:
+        if baseline.status is not BaselineStatus.LEARNING or version_of(before) == baseline.version:
             return Watched(after)
         site = self.knowledge.plant.site_id
         places = [one.place for one in self.watch.of_machine(site, baseline.machine)]
@@ -158,8 +197,52 @@ class Watching:
         texts = watch.texts(state, places)
         kept = [StateRow(s, key, text) for (s, key), text in texts.items()]
         kept += [StateRow(*_key(p, LEARNING), one.to_json()) for p, one in fresh.items()]
-        after = replace(after, watch=watch, state=state, learning={**self.learning, **fresh})
+        after = replace(
+            after,
+            watch=watch,
+            state=state,
+            learning={**self.learning, **fresh},
+            lost={place: why for place, why in self.lost.items() if place not in fresh},
+            unread={place: text for place, text in self.unread.items() if place not in fresh},
+        )
         return Watched(after, states=tuple(kept))
+
+    def grows(self, place: Place, doubling_days: Mapping[str, float]) -> Watching:
+        """What is known by now of what grows at a point."""
+        return replace(self, doubling_days={**self.doubling_days, place: doubling_days})
+
+    def lasts(self, place: Place, lasting: Lasting | None) -> Watching:
+        """How long a point lasts by now; None where nobody can say."""
+        others = {p: one for p, one in self.lasting.items() if p != place}
+        return replace(self, lasting=others if lasting is None else {**others, place: lasting})
+
+    def is_growing(self, place: Place) -> bool:
+        """Whether anything is remembered of what grows at a point."""
+        return place in self.doubling_days or place in self.lasting
+
+    def calmed(self, place: Place) -> Watching:
+        """A point is no longer abnormal: what grew there says nothing of what will come."""
+        grown = {p: days for p, days in self.doubling_days.items() if p != place}
+        return replace(self, doubling_days=grown).lasts(place, None)
+
+    def mislaid(self, now_ns: int) -> Watched:
+        """What people are to see of baselines whose models cannot be used, or can again; of most starts
+        nothing.
+        """
+        site = self.knowledge.plant.site_id
+        told = {machine: self._as_it_is(one, now_ns) for machine, one in self.baselines.items()}
+        changed = {machine: one for machine, one in told.items() if one is not self.baselines[machine]}
+        after = replace(self, baselines={**self.baselines, **changed})
+        return Watched(after, baselines=tuple(baseline_row(site, one) for one in changed.values()))
+
+    def _as_it_is(self, baseline: Baseline, now_ns: int) -> Baseline:
+        site, machine = self.knowledge.plant.site_id, baseline.machine
+        has = any(one.model is not None for one in self.watch.of_machine(site, machine))
+        if has and baseline.status is BaselineStatus.LEARNING:  # it can be used again
+            now = self.baseline_of(site, machine, now_ns)
+            return now if now.status is BaselineStatus.LEARNED else baseline
+        lost, unread = (any(place[1] == machine for place in some) for some in (self.lost, self.unread))
+        return judged_by(baseline, lost=lost, anew=unread and not has, now_ns=now_ns)
 
     def baseline_of(self, site: str, machine: str, now_ns: int) -> Baseline:
         """What people see of a machine's baseline now."""
@@ -175,7 +258,7 @@ class Watching:
 class Watched:
     """What came of a step: what is remembered `after`, the blocks as they are now `assessed`, the verdicts by
     place among them, what was `examined`, and what is to be stored: series, states and baselines. Of points
-    whose examination `failed` the error: a defect of ours, to be logged.
+    whose examination `failed` the error: a defect of ours, to be logged, as are blocks that were `left_out`.
     """
 
     after: Watching
@@ -186,13 +269,17 @@ class Watched:
     states: tuple[StateRow, ...] = ()
     baselines: tuple[BaselineRow, ...] = ()
     failed: tuple[tuple[Place, str], ...] = ()
+    left_out: int = 0
 
 
 class _Step:
     """What a batch changes, while it is gone through in order of time."""
 
-    def __init__(self, before: Watching, said: Sequence[Assessed]) -> None:
+    def __init__(
+        self, before: Watching, said: Sequence[Assessed], work: Mapping[tuple[str, str], int]
+    ) -> None:
         self._before = before
+        self._work = work
         self.learning: dict[Place, Learning] = {}
         self.baselines: dict[str, Baseline] = {}
         self.rings: dict[Place, Ring] = {}
@@ -212,25 +299,26 @@ class _Step:
         elif verdict.counted and verdict.basis is Basis.BASELINE:
             self._scores.append(verdict)
             self._healthy(verdict)
-        was = self.looked.get(place) or before.looked.get(place, Looked())
+        was = self.looked.get(place) or before.looked.get(place, NOT_LOOKED)
         now, due = look(was, entry.said.state, counted=verdict.counted)
-        if now != was:
+        if now is not was and now != was:
             self.looked[place] = now
         if due and entry.said.state in ABNORMAL:
             points = before.watch.of_machine(*place[:2])
             rings = [(one, self._ring(one.place)) for one in points]
+            around = Around(events_of(self._work, place[1]), before.doubling_days)
             try:
-                self.examined.append(examine(entry.scored, verdict, rings, before.knowledge))
+                self.examined.append(examine(entry.scored, verdict, rings, before.knowledge, around))
             except Exception as error:  # noqa: BLE001 - what a stranger's samples provoke must not stop the storing
                 self.failed.append((place, repr(error)))
 
     def rows(self) -> tuple[Rows, ...]:
         """What is to be written, without tables that are empty."""
-        tables = (
-            rows.score_rows(self._scores),
-            rows.diagnosis_rows(self.examined),
-            rows.health_rows(self._lines),
-        )
+        tables = []
+        if self._scores:
+            tables += [rows.score_rows(self._scores), rows.health_rows(self._lines)]
+        if self.examined:
+            tables.append(rows.diagnosis_rows(self.examined))
         return tuple(table for table in tables if len(table))
 
     def _ring(self, place: Place) -> Ring:
@@ -258,19 +346,19 @@ class _Step:
     def _learning(self, place: Place) -> Learning:
         found = self.learning.get(place) or self._before.learning.get(place)
         # A point that is new to the plant learns for the baseline that its machine has by then.
-        return found or Learning(_version(self._before.baselines.get(place[1])))
+        return found or Learning(version_of(self._before.baselines.get(place[1])))
 
     def _healthy(self, verdict: Verdict) -> None:
         place = verdict.watched.place
         site, machine, _ = place
         self.health[place] = verdict.health
         points = self._before.watch.of_machine(site, machine)
-        whole = together(self._health(one.place) for one in points)
-        lines = ((place, verdict.health), ((site, machine, ""), whole))
-        self._lines += [rows.HealthLine(p, verdict.ts_ns, health, verdict.frame) for p, health in lines]
+        whole = together([self._health(one.place) for one in points])
+        self._lines.append(rows.HealthLine(place, verdict.ts_ns, verdict.health, verdict.frame))
+        self._lines.append(rows.HealthLine((site, machine, ""), verdict.ts_ns, whole, verdict.frame))
 
     def _health(self, place: Place) -> Health:
-        return self.health.get(place) or self._before.health.get(place, Health())
+        return self.health.get(place) or self._before.health.get(place, NO_HEALTH)
 
 
 def baseline_row(site: str, baseline: Baseline) -> BaselineRow:
@@ -282,14 +370,3 @@ def baseline_row(site: str, baseline: Baseline) -> BaselineRow:
 def _key(place: Place, what: str) -> tuple[str, str]:
     site, machine, point = place
     return site, f"{machine}/{point}{what}"
-
-
-def _version(baseline: Baseline | None) -> int:
-    return 1 if baseline is None else baseline.version
-
-
-def _model(text: str | None) -> PointModel | None:
-    try:
-        return None if text is None else PointModel.from_text(text)
-    except ValueError:
-        return None

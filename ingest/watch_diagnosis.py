@@ -7,7 +7,7 @@ counts, which is hourly where blocks come every ten minutes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -32,11 +32,12 @@ from models.diagnosis.view import RECENT_BLOCKS
 from models.features.catalogue import NAMES
 from models.types import Refusal, State
 from palier.historian.base import Table
+from palier.historian.rows import HOUR_NS
 
 from .knowledge import Knowledge
 from .scoring import Scored
 from .watch import Verdict, without_refused
-from .watch_parts import FEATURE, PointModel, Watched, measured_hz
+from .watch_parts import FEATURE, Place, PointModel, Watched, measured_hz
 from .watch_states import ABNORMAL
 
 FIELDS: Final = (*NAMES, "speed_rpm")
@@ -51,13 +52,16 @@ _BADNESS: Final[Mapping[State, int]] = {State.WATCH: 1, State.ALERT: 2, State.DA
 @dataclass(frozen=True, slots=True, eq=False)
 class Kept:
     """One block of a point: its features (n_channels, n_features) in the order of the plant's channels, NaN
-    where refused or unknown, and the speed of its shaft in Hz, NaN where it is unknown.
+    where refused or unknown, the speed of its shaft in Hz, the machine's load in percent and the temperature
+    of the housing in °C, NaN where unknown.
     """
 
     ts_ns: int
     features: npt.NDArray[np.float32]
     shaft_hz: float
     doubts: Mapping[str, tuple[Refusal, ...]] = field(default_factory=dict)
+    load_percent: float = np.nan
+    temperature_c: float = np.nan
 
 
 Ring = tuple[Kept, ...]
@@ -70,6 +74,31 @@ class Looked:
 
     badness: int = 0
     blocks: int = 0
+
+
+NOT_LOOKED: Final = Looked()
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known beside the blocks of a machine: what people did, and in how many days columns of its
+    points double ("channel/feature"), of those that rise.
+    """
+
+    events: Events = field(default_factory=Events)
+    doubling_days: Mapping[Place, Mapping[str, float]] = field(default_factory=dict)
+
+
+NOTHING_AROUND: Final = Around()
+
+_EVENTS: Final = {"greased_h": "greasing", "tightened_h": "tightening", "tool_changed_h": "tool_change"}
+"""What a diagnosis asks for, by kind of intervention."""
+
+
+def events_of(work: Mapping[tuple[str, str], int], machine: str) -> Events:
+    """What people last did to a machine, from when each kind of work was last done to each machine."""
+    done = {name: work.get((machine, kind)) for name, kind in _EVENTS.items()}
+    return Events(**{name: at_ns / HOUR_NS for name, at_ns in done.items() if at_ns is not None})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,15 +117,24 @@ class Examined:
 
 def remember(ring: Ring, entry: Scored, one: Watched) -> Ring:
     """The last blocks after one more, which is newer."""
+    hz = np.nan if entry.shaft_hz is None else entry.shaft_hz
     clean = without_refused(entry)
+    if entry.block.channels == one.channels:
+        doubts = dict(zip(one.channels, entry.doubts, strict=True))
+        return (*ring, _kept(entry, clean.features, hz, doubts))[-RECENT_BLOCKS:]
     features = np.full((len(one.channels), len(NAMES)), np.nan, dtype=np.float32)
     doubts = {}
     for c, channel in enumerate(entry.block.channels):
         if channel in one.channels:
             features[one.channels.index(channel)] = clean.features[c]
             doubts[channel] = entry.doubts[c]
-    hz = np.nan if entry.shaft_hz is None else entry.shaft_hz
-    return (*ring, Kept(entry.block.start_ns, features, hz, doubts))[-RECENT_BLOCKS:]
+    return (*ring, _kept(entry, features, hz, doubts))[-RECENT_BLOCKS:]
+
+
+def _kept(
+    entry: Scored, features: npt.NDArray[np.float32], hz: float, doubts: Mapping[str, tuple[Refusal, ...]]
+) -> Kept:
+    return Kept(entry.block.start_ns, features, hz, doubts, entry.load_percent, entry.temperature_c)
 
 
 def remembered(one: Watched, features: Table, states: Table) -> Ring:
@@ -124,7 +162,7 @@ def look(before: Looked, state: State, *, counted: bool) -> tuple[Looked, bool]:
     badness = _BADNESS.get(state, 0)
     blocks = before.blocks + counted
     if state not in ABNORMAL:
-        return Looked(0, 0), False
+        return NOT_LOOKED, False
     if badness > before.badness or blocks >= EVERY_BLOCKS:
         return Looked(badness, 0), True
     return Looked(before.badness, blocks), False
@@ -135,11 +173,11 @@ def examine(
     verdict: Verdict,
     rings: Sequence[tuple[Watched, Ring]],
     knowledge: Knowledge,
-    events: Events | None = None,
+    around: Around = NOTHING_AROUND,
 ) -> Examined:
     """What is wrong at a point, from its block in hand and the last blocks of all points of its machine."""
     one = verdict.watched
-    evidence = evidence_of(rings, one, _finding(entry, one), knowledge, events)
+    evidence = evidence_of(rings, one, _finding(entry, one), knowledge, around)
     found = diagnose(one.machine, evidence)
     advice = () if isinstance(found, Refusal) else advise_all(found, one.machine)
     level = max(
@@ -159,18 +197,52 @@ def evidence_of(
     one: Watched,
     finding: BearingFinding | Refusal | None,
     knowledge: Knowledge,
-    events: Events | None = None,
+    around: Around = NOTHING_AROUND,
 ) -> Evidence:
     """The last blocks of a machine's points beside each other, the newest last; `finding` is of `one`."""
     n = max((len(ring) for _, ring in rings), default=0) or 1
     points = tuple(
-        _point(watched, ring, n, knowledge, (finding,) if finding and watched.place == one.place else ())
+        _with_surroundings(
+            _point(watched, ring, n, knowledge, (finding,) if finding and watched.place == one.place else ()),
+            (watched, ring),
+            knowledge,
+            around,
+        )
         for watched, ring in rings
     )
     mine = next(ring for watched, ring in rings if watched.place == one.place)
     hours = _padded([kept.ts_ns / 3.6e12 for kept in mine], n)
     speed = _padded([kept.shaft_hz / one.point.shaft_order for kept in mine], n)
-    return Evidence(points, n, hours=hours, speed_hz=speed, events=events or Events())
+    load = _padded([kept.load_percent for kept in mine], n)
+    return Evidence(
+        points,
+        n,
+        hours=hours,
+        speed_hz=speed,
+        load=None if np.isnan(load).all() else load,
+        events=around.events,
+    )
+
+
+def _with_surroundings(
+    point: PointEvidence, of: tuple[Watched, Ring], knowledge: Knowledge, around: Around
+) -> PointEvidence:
+    """A point with its temperatures, and with what grows."""
+    watched, ring = of
+    n = len(next(iter(point.channels[0].features.values())))
+    warm = _padded([kept.temperature_c for kept in ring], n)
+    grows = around.doubling_days.get(watched.place, {})
+    channels = tuple(
+        replace(channel, doubling_days=_of_channel(grows, channel.id)) for channel in point.channels
+    )
+    if np.isnan(warm).all():
+        return replace(point, channels=channels)
+    limits = knowledge.temperature_limits(*watched.place[:2])
+    return replace(point, channels=channels, temperature_c=warm, temperature_limits=limits)
+
+
+def _of_channel(grows: Mapping[str, float], channel: str) -> dict[str, float]:
+    return {feature_of(name): days for name, days in grows.items() if name.partition("/")[0] == channel}
 
 
 def _finding(entry: Scored, one: Watched) -> BearingFinding | Refusal | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final
+from operator import itemgetter
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,9 @@ _DANGER_OVER_ALERT: Final = DANGER_RATIO / ALERT_RATIO
 """How far above its alert the danger of a feature without zones is."""
 
 
+_INDEX: Final = itemgetter(1)
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """The index of each known mode, 0-100, by name."""
@@ -59,7 +63,11 @@ class Health:
     @property
     def worst(self) -> tuple[str, float] | None:
         """The mode that the index is of, and the index; None where nothing is known."""
-        return min(self.modes, key=lambda one: one[1], default=None)
+        return min(self.modes, key=_INDEX, default=None)
+
+
+NO_HEALTH: Final = Health()
+"""Of a point that has none yet."""
 
 
 def together(points: Iterable[Health]) -> Health:
@@ -69,7 +77,8 @@ def together(points: Iterable[Health]) -> Health:
     for one in points:
         complete = complete and one.complete
         for name, value in one.modes:
-            worst[name] = min(value, worst.get(name, value))
+            if value < worst.get(name, math.inf):
+                worst[name] = value
     return Health(tuple(worst.items()), complete and bool(worst))
 
 
@@ -81,6 +90,11 @@ class HealthOf:
     modes: Modes
 
     @classmethod
+    def of(cls, state: HealthState, names: tuple[str, ...]) -> HealthOf:
+        """What was remembered."""
+        return cls(state, _modes(names))
+
+    @classmethod
     def start(cls, n: int, names: tuple[str, ...]) -> HealthOf:
         """Before any block."""
         modes = _modes(names)
@@ -90,50 +104,34 @@ class HealthOf:
         """After one block of those that `counted` (n,); all others (n, c): values, levels in good health,
         alert limits, and dangers of the standard.
         """
-        if not counted.any():
+        if not counted.any() or np.isnan(levels).all():
             return self
         top = np.where(np.isnan(danger), _DANGER_OVER_ALERT * alert, danger)
         told = index.indicator_index(x, levels, alert, top)
-        told = np.where(counted[:, None], told, np.nan)
-        return HealthOf(index.step(self.state, told, self.modes)[0], self.modes)
+        if not counted.all():
+            told[~counted] = np.nan
+        return HealthOf(index.advance(self.state, told, self.modes), self.modes)
 
-    def mended(self, points: Flags) -> HealthOf:
-        """Something was done at these points (n,): their index may rise again."""
-        unknown = np.full((len(points), len(self.modes.mode_of)), np.nan)
-        return HealthOf(index.step(self.state, unknown, self.modes, repaired=points)[0], self.modes)
+    def mended(self) -> HealthOf:
+        """Something was done at these points: their index may rise again."""
+        unknown = np.full((len(self.state.held), len(self.modes.mode_of)), np.nan)
+        return HealthOf(index.advance(self.state, unknown, self.modes, repaired=True), self.modes)
 
-    def health(self, i: int) -> Health:
-        """That of one point."""
-        held = self.state.held[i].tolist()
-        known = tuple(
-            (name, value) for name, value in zip(self.modes.names, held, strict=True) if not math.isnan(value)
-        )
-        return Health(known, len(known) == len(held))
+    def held(self, told: Mapping[str, float]) -> HealthOf:
+        """With this index of each mode at all of these points, unknown of others; it was no repair."""
+        each = [told.get(name, np.nan) for name in self.modes.names]
+        held = np.broadcast_to(each, self.state.held.shape).copy()
+        return replace(self, state=replace(self.state, held=held, rising=np.zeros_like(self.state.rising)))
 
-    def of(self, i: int) -> HealthOf:
-        """One point alone."""
-        s = self.state
-        return HealthOf(
-            HealthState(s.held[i : i + 1], s.recent[:, i : i + 1], s.rising[i : i + 1]), self.modes
-        )
+    def told(self) -> list[Health]:
+        """That of each point."""
+        names = self.modes.names
+        return [_health(names, held) for held in self.state.held.tolist()]
 
-    def replaced(self, i: int, one: HealthOf) -> HealthOf:
-        """With another's state in the place of one point. Raises ValueError for one of other modes."""
-        if one.state.held.shape[1] != self.state.held.shape[1]:
-            raise ValueError(f"the state must be of {self.state.held.shape[1]} modes")
-        held, recent, rising = self.state.held.copy(), self.state.recent.copy(), self.state.rising.copy()
-        held[i], recent[:, i], rising[i] = one.state.held[0], one.state.recent[:, 0], one.state.rising[0]
-        return HealthOf(HealthState(held, recent, rising), self.modes)
 
-    def rows(self) -> dict[str, npt.NDArray[Any]]:
-        """What is remembered, a row a point."""
-        s = self.state
-        return {"held": s.held, "recent": np.moveaxis(s.recent, 1, 0), "rising": s.rising}
-
-    def from_rows(self, rows: Mapping[str, npt.NDArray[Any]]) -> HealthOf:
-        """What `rows` told, of points with the same columns."""
-        recent = np.moveaxis(rows["recent"], 0, 1)
-        return HealthOf(HealthState(rows["held"], recent, rows["rising"]), self.modes)
+def _health(names: tuple[str, ...], held: list[float]) -> Health:
+    known = tuple(one for one in zip(names, held, strict=True) if one[1] == one[1])  # it is not NaN
+    return Health(known, len(known) == len(held))
 
 
 @cache

@@ -18,17 +18,20 @@ import structlog
 
 from models.diagnosis.view import RECENT_BLOCKS
 from models.types import Refusal
-from palier.historian.base import Historian, HistorianError, Rows, Table
-from palier.historian.rows import HOUR_NS, InterventionRow, RecordsBatch, StateRow
+from palier.historian.base import Historian, HistorianError, Table
+from palier.historian.rows import HOUR_NS, InterventionRow, RecordsBatch, StateRow, Transition
 
 from .alarm_desk import Desk
+from .baseline_events import events_of
 from .board import VIBRATION, InForce, Key
+from .history_learning import HistoryLearning
 from .judging import Assessed
-from .watch_batch import Machine, Watched, Watching
+from .watch_apart import stepped
+from .watch_batch import Watched, Watching
 from .watch_diagnosis import FIELDS as OF_BLOCK
 from .watch_diagnosis import Ring, remembered
 from .watch_learning import DAY_NS, LONGEST_NS, Ask, Gathering, asks
-from .watch_life import EVERY_NS, course_of, life_of
+from .watch_life import EVERY_NS, courses_of, doubling_days_of, lasting_of, life_of, soonest
 from .watch_parts import Place
 from .watch_rows import life_rows
 from .watch_states import ABNORMAL
@@ -61,28 +64,41 @@ class WatchKeeper:
         watching: Watching,
         historian: Historian | None = None,
         records: WatchRecords | None = None,
-        intervened: Mapping[str, int] | None = None,
     ) -> None:
-        """`intervened` is what the desk knew at the start; without stores nothing is learned."""
+        """Without stores nothing is learned."""
         self.watching = watching
         self._historian = historian
         self._records = records
-        self._intervened = dict(intervened or {})
         self._fit: tuple[Place, Gathering, Iterator[tuple[Ask, Ask]]] | None = None
+        self._history = HistoryLearning()
         self._failed: set[Place] = set()  # places whose rows showed a defect of ours: last in turn
         self._lives: dict[Place, int] = {}
         self._not_before_ns = 0
+        self.left_out = 0  # blocks that made the watch fail
+        self._news: list[Transition] = []
+
+    def take_news(self) -> tuple[Transition, ...]:
+        """What `turn` made of baselines: the records have it, the series lack it."""
+        news, self._news = tuple(self._news), []
+        return news
+
+    def events_of(self, watched: Watched) -> tuple[Transition, ...]:
+        """What a step that is to be stored makes of baselines."""
+        return events_of(self.watching, watched)
 
     def step(self, assessed: Sequence[Assessed], desk: Desk) -> Watched:
         """What the live blocks among these lead to, after what people decided in the meantime.
 
-        Never raises: where the watch itself fails, what the limits say stands, and the blocks are stored.
+        Never raises: of a block that makes the watch fail, what the limits say stands, and all are stored.
         """
         try:
-            return self._step(assessed, desk)
+            watched, strange = stepped(assessed, lambda some: self._step(some, desk))
         except Exception as error:
-            log.exception("watch_failed", error=repr(error), blocks=len(assessed))
-            return Watched(self.watching, list(assessed))
+            log.exception("watch_left_out", blocks=len(assessed), error=repr(error))
+            return Watched(self.watching, list(assessed), left_out=len(assessed))
+        for i, cause in strange.items():
+            log.error("watch_left_out", frame=assessed[i].work.text, error=repr(cause), exc_info=cause)
+        return watched
 
     def _step(self, assessed: Sequence[Assessed], desk: Desk) -> Watched:
         watching, states = self.watching, list[StateRow]()
@@ -90,14 +106,15 @@ class WatchKeeper:
             if watching.baselines.get(machine) != baseline:
                 opened = watching.opened(baseline, self._done(desk, machine))
                 watching, states = opened.after, [*states, *opened.states]
-        step = watching.step(assessed, repaired=self._repaired(desk))
+        step = watching.step(assessed, intervened=desk.intervened, work=desk.work)
         for place, error in step.failed:
             log.error("not_examined", place="/".join(place), error=error)
         return replace(step, states=(*states, *step.states)) if states else step
 
     def keep(self, watched: Watched, desk: Desk) -> Desk:
         """It is durable: in force from now on. The desk with the baselines as they are now."""
-        self._intervened.update(desk.intervened)
+        self._history.stored(watched.assessed)
+        self.left_out += watched.left_out
         return self._in_force(watched, desk)
 
     def _in_force(self, watched: Watched, desk: Desk) -> Desk:
@@ -113,11 +130,18 @@ class WatchKeeper:
             return desk
         trying: Place | None = None
         try:
+            mislaid = self.watching.mislaid(plant_ns)
+            if mislaid.baselines:
+                return self._mislaid(self._records, mislaid, desk)
             if self._fit is None:
                 self._begin(plant_ns)
             if self._fit is not None:
                 trying = self._fit[0]
                 return self._go_on(self._historian, self._records, plant_ns, desk)
+            learned = self._history.turn(self._historian, self._records, self.watching, plant_ns)
+            if learned is not None:
+                self._news += events_of(self.watching, learned, plant_ns)
+                desk = self._in_force(learned, desk)
             self._life(self._historian, plant_ns, in_force)
         except HistorianError as error:
             log.warning("watch_postponed", error=str(error))
@@ -129,10 +153,12 @@ class WatchKeeper:
             self._fit, self._not_before_ns = None, plant_ns + HOUR_NS
         return desk
 
-    def _repaired(self, desk: Desk) -> frozenset[Machine]:
-        site = self.watching.knowledge.plant.site_id
-        new = [m for m, at_ns in desk.intervened.items() if self._intervened.get(m, -1) < at_ns]
-        return frozenset((site, machine) for machine in new)
+    def _mislaid(self, records: WatchRecords, watched: Watched, desk: Desk) -> Desk:
+        """Baselines that a person confirmed cannot be used, or can again: people are told."""
+        events = events_of(self.watching, watched)
+        records.commit(RecordsBatch(baselines=watched.baselines, transitions=events))
+        self._news += events
+        return self._in_force(watched, desk)
 
     def _done(self, desk: Desk, machine: str) -> list[int]:
         return [desk.intervened[machine]] if machine in desk.intervened else []
@@ -172,7 +198,10 @@ class WatchKeeper:
             watched = self.watching.refused(place, learning.again(model))
         else:
             watched = self.watching.learned(place, model, plant_ns)
-        records.commit(RecordsBatch(states=watched.states, baselines=watched.baselines))
+        events = events_of(self.watching, watched, plant_ns)
+        rows = RecordsBatch(states=watched.states, baselines=watched.baselines, transitions=events)
+        records.commit(rows)
+        self._news += events
         log.info("baseline_tried", place="/".join(place), refused=getattr(model, "reason", ""))
         return self._in_force(watched, desk)  # no block was stepped: interventions are still to be heard
 
@@ -182,18 +211,22 @@ class WatchKeeper:
                 site, machine, point = one.place
                 state = in_force.get((site, f"{machine}/{point}"))
                 abnormal = state is not None and state.judgement.state in ABNORMAL
-                course = course_of(one) if abnormal else None
-                if course is None or plant_ns < self._lives.get(one.place, plant_ns - EVERY_NS) + EVERY_NS:
+                if not abnormal and self.watching.is_growing(one.place):  # it was of another trouble
+                    self.watching = self.watching.calmed(one.place)
+                courses = courses_of(one) if abnormal else ()
+                if not courses or plant_ns < self._lives.get(one.place, plant_ns - EVERY_NS) + EVERY_NS:
                     continue
                 self._lives[one.place] = plant_ns
                 done = () if self._records is None else self._records.interventions(machine)
-                life = life_of(
-                    course,
-                    _read(historian, course.ask(plant_ns)),
-                    interventions_ns=tuple(row.at_ns for row in done),
+                done_ns = tuple(row.at_ns for row in done)
+                hourly = [(course, _read(historian, course.ask(plant_ns))) for course in courses]
+                days = {name: d for one_of in hourly for name, d in doubling_days_of(*one_of).items()}
+                self.watching = self.watching.grows(one.place, days)
+                course, life = soonest(
+                    [(c, life_of(c, rows, interventions_ns=done_ns)) for c, rows in hourly]
                 )
-                rows: Rows = life_rows(one.place, plant_ns, course.column, course.danger, life)
-                historian.write([rows])
+                self.watching = self.watching.lasts(one.place, lasting_of(life, plant_ns))
+                historian.write([life_rows(one.place, plant_ns, course.column, course.danger, life)])
                 return
 
 
@@ -209,10 +242,21 @@ def last_blocks(
                 newest = _SEARCHED * len(one.channels)
                 features, states = (
                     historian.read(name, fields, site=site, machine=machine, point=point, newest=newest)
-                    for name, fields in (("feature", OF_BLOCK), ("state", ("state",)))
+                    for name, fields in (("feature", OF_BLOCK), ("state", ("live",)))
                 )
-                rings[one.place] = remembered(one, features, states)
+                rings[one.place] = remembered(one, features, _live(states))
     return rings
+
+
+def _live(states: Table) -> Table:
+    """Without what a rescored period says of late blocks."""
+    live = [i for i, flag in enumerate(states.columns["live"]) if flag != 0]
+    if len(live) == len(states):
+        return states
+    machine, point, channel = (
+        tuple(tag[i] for i in live) for tag in (states.machine, states.point, states.channel)
+    )
+    return Table(states.ts_ns[live], machine, point, channel)
 
 
 def _read(historian: Historian, ask: Ask) -> Table:

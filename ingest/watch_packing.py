@@ -1,7 +1,9 @@
-"""The states of points as one text each, many at once: what a commit keeps of those that had a block. Pure.
+"""What is remembered of a point as one row of bytes in memory, and as texts in the records. Pure.
 
-A text is the layout's mark, then the bytes of every array's row, packed: it keeps every bit, and one of
-another layout (other columns, another version) is not read.
+A row holds every array of the point, so that a batch joins the rows of the points it has blocks of, and of no
+others. Kept are two texts: what every block changes, and what changes a few times a day, with a tag that
+tells which of the first it belongs to. A text is the layout's mark, then the bytes: it keeps every bit, and
+one of another layout (other columns, another version) is not read.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,46 +21,89 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 """Arrays (n, ...) by name: a row of each is a point's."""
 
 _QUICK: Final = 1  # zlib's level: a state is packed with each block, and higher levels gain a few percent
+_VERSION: Final = 2
 
 
-def pack(arrays: Arrays, points: Sequence[int]) -> list[str]:
-    """A text for each of these points."""
-    mark = _mark(arrays)
-    rows = np.concatenate([_bytes(array[list(points)]) for array in arrays.values()], axis=1)
-    return [f"{mark}{base64.b64encode(zlib.compress(row.tobytes(), _QUICK)).decode('ascii')}" for row in rows]
+class Layout:
+    """Where each array of a point stands in its row: first what changes seldom, then what does not pack
+    (`noisy`: charts, means), then all else, which is packed.
+    """
 
+    def __init__(self, like: Arrays, *, seldom: str, tag: str, noisy: Collection[str]) -> None:
+        """`like` are the arrays (1, ...) of a point. The text of the `seldom` one goes with that of which
+        the `tag`, an array of 8 bytes a point, is the same.
+        """
+        order = sorted(like, key=lambda name: (name != seldom, name not in noisy))  # stable
+        formats = [(_little(like[name]), like[name].shape[1:]) for name in order]
+        sizes = [kind.itemsize * math.prod(shape) for kind, shape in formats]
+        offsets = np.concatenate(([0], np.cumsum([-(-size // 8) * 8 for size in sizes])))
+        layout: Any = {"names": order, "formats": formats, "offsets": offsets[:-1], "itemsize": offsets[-1]}
+        self._kind: np.dtype[Any] = np.dtype(layout)
+        self._names = tuple(order)
+        self._size = int(offsets[-1])
+        self._often = int(offsets[1])  # here begins what every block changes
+        self._packed = int(offsets[1 + sum(name in noisy and name != seldom for name in order)])
+        self._tag = slice(int(offsets[order.index(tag)]), int(offsets[order.index(tag)]) + 8)
+        self._mark = f"{_VERSION}:{zlib.crc32(repr(self._kind).encode()):08x}:"
 
-def unpack(text: str, like: Arrays) -> dict[str, npt.NDArray[Any]] | None:
-    """The arrays (1, ...) of a point, laid out as those of `like`; None for any other text."""
-    mark = _mark(like)
-    if not text.startswith(mark):
-        return None
-    try:
-        body = zlib.decompress(base64.b64decode(text[len(mark) :], validate=True))
-    except (ValueError, zlib.error):
-        return None
-    found, first = {}, 0
-    for name, array in like.items():
-        shape = (1, *array.shape[1:])
-        size = math.prod(shape) * array.itemsize
-        if first + size > len(body):
+    def arrays(self, rows: Sequence[bytes]) -> dict[str, npt.NDArray[Any]]:
+        """The arrays (n, ...) of some points; they may not be written to."""
+        table = np.frombuffer(b"".join(rows), self._kind)
+        return {name: table[name] for name in self._names}
+
+    def rows(self, arrays: Arrays) -> list[bytes]:
+        """A row for each point."""
+        table = np.zeros(len(arrays[self._names[0]]), self._kind)
+        for name in self._names:
+            table[name] = arrays[name]
+        whole, size = table.tobytes(), self._size
+        return [whole[first : first + size] for first in range(0, len(whole), size)]
+
+    def often(self, row: bytes) -> str:
+        """The text of what every block changes."""
+        packed = zlib.compress(row[self._packed :], _QUICK)
+        return self._mark + base64.b64encode(row[self._often : self._packed] + packed).decode("ascii")
+
+    def seldom(self, row: bytes) -> str:
+        """The text of what changes seldom."""
+        packed = zlib.compress(row[: self._often], _QUICK)
+        return self._mark + base64.b64encode(row[self._tag] + packed).decode("ascii")
+
+    def has_turned(self, before: bytes, after: bytes) -> bool:
+        """Whether what changes seldom has: its tag is another."""
+        return before[self._tag] != after[self._tag]
+
+    def read(self, often: str, seldom: str, fresh: bytes) -> bytes | None:
+        """The row of these texts, None where the first is of another layout. A second one that is, or belongs
+        to another, is as in the `fresh` row.
+        """
+        body = self._body(often)
+        noisy = self._packed - self._often
+        packed = None if body is None else _unpacked(body[noisy:], self._size - self._packed)
+        if body is None or packed is None:
             return None
-        found[name] = (
-            np.frombuffer(body[first : first + size], _little(array)).reshape(shape).astype(array.dtype)
-        )
-        first += size
-    return found if first == len(body) else None
+        row = fresh[: self._often] + body[:noisy] + packed
+        tagged = self._body(seldom)
+        slow = None if tagged is None else _unpacked(tagged[8:], self._often)
+        if tagged is None or slow is None or tagged[:8] != row[self._tag]:
+            return row
+        return slow + row[self._often :]
+
+    def _body(self, text: str) -> bytes | None:
+        if not text.startswith(self._mark):
+            return None
+        try:
+            return base64.b64decode(text[len(self._mark) :], validate=True)
+        except ValueError:
+            return None
 
 
-def _mark(arrays: Arrays) -> str:
-    """What tells one layout from another."""
-    layout = repr([(name, _little(a).str, a.shape[1:]) for name, a in arrays.items()])
-    return f"1:{zlib.crc32(layout.encode()):08x}:"
-
-
-def _bytes(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    flat = np.ascontiguousarray(rows.astype(_little(rows), copy=False)).reshape(len(rows), -1)
-    return flat.view(np.uint8) if flat.size else np.empty((len(rows), 0), np.uint8)
+def _unpacked(data: bytes, size: int) -> bytes | None:
+    try:
+        found = zlib.decompress(data)
+    except zlib.error:
+        return None
+    return found if len(found) == size else None
 
 
 def _little(array: npt.NDArray[Any]) -> np.dtype[Any]:

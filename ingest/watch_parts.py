@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -36,6 +37,8 @@ FEATURE: Final[Mapping[str, int]] = {name: i for i, name in enumerate(NAMES)}
 OF_BEARING: Final = tuple(f"{defect}_modulation" for defect in BEARING_DEFECTS)
 OF_GEAR: Final = ("mesh_1x_m_s2",)
 OF_IMPELLER: Final = ("vane_pass_mm_s",)
+OF_MOTOR: Final = ("twice_supply_mm_s",)
+OF_BELT: Final = ("belt_mm_s",)
 
 NO_SHOCKS: Final[frozenset[Refusal]] = frozenset({SPIKES, LOOSE_MOUNT, TILTED})
 """Doubts of a sensor under which only the levels of the shaft are believed: peaks, high bands and envelopes
@@ -89,7 +92,7 @@ class Watched:
     @property
     def names(self) -> tuple[str, ...]:
         """The columns: "channel/feature"."""
-        return tuple(f"{channel}/{feature}" for channel in self.channels for feature in self.features)
+        return _names(self.channels, self.features)
 
     @property
     def part(self) -> Part:
@@ -145,6 +148,8 @@ def features_of(machine: MachineSpec, point: PointSpec, velocity: str = _VELOCIT
         *(OF_BEARING if point.bearing is not None else ()),
         *(OF_GEAR if machine.gears else ()),
         *(OF_IMPELLER if machine.impeller is not None else ()),
+        *(OF_MOTOR if machine.motor is not None else ()),
+        *(OF_BELT if machine.belt is not None else ()),
     )
     return (*WATCHED, *more)
 
@@ -160,19 +165,32 @@ def measured_hz(machine: MachineSpec, point: PointSpec, shaft_hz: float | None) 
     return np.nan if is_nominal and abs(shaft_hz - (nominal or 0.0)) <= _NOMINAL * shaft_hz else shaft_hz
 
 
-def columns_of(entry: Scored, one: Watched) -> npt.NDArray[np.float64]:
+def columns_of(entry: Scored, one: Watched) -> npt.NDArray[np.floating]:
     """A block's watched features (c,), NaN where a channel is absent or refused, a feature unknown or in
     doubt.
     """
+    places, block = _places(one.features), entry.block
+    if block.channels == one.channels and not any(entry.refusals) and not any(entry.doubts):
+        return entry.features[:, places].ravel()
     picked = np.full((len(one.channels), len(one.features)), np.nan)
-    places = [FEATURE[name] for name in one.features]
-    for c, channel in enumerate(entry.block.channels):
+    for c, channel in enumerate(block.channels):
         if entry.refusals[c] is None and channel in one.channels:
             values = entry.features[c, places]
             if not NO_SHOCKS.isdisjoint(entry.doubts[c]):
                 values = np.where(OF_SHAFT[places], values, np.nan)
             picked[one.channels.index(channel)] = values
     return picked.ravel()
+
+
+@cache
+def _names(channels: tuple[str, ...], features: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{channel}/{feature}" for channel in channels for feature in features)
+
+
+@cache
+def _places(features: tuple[str, ...]) -> npt.NDArray[np.intp]:
+    """Columns of these features in what the extractor gives."""
+    return np.array([FEATURE[name] for name in features], dtype=np.intp)
 
 
 def _watched(place: Place, machine: MachineSpec, point: PointSpec, knowledge: Knowledge) -> Watched | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,10 @@ class HealthLine:
 
 def score_rows(verdicts: Sequence[Verdict]) -> Rows:
     """A row for each of these verdicts of points that have a baseline."""
-    places = [leading(v) for v in verdicts]
-    shown = [_loudest(v) if i is None else i for v, i in zip(verdicts, places, strict=True)]
+    loud, loudest = _loudest(verdicts)
+    shown = [least if (i := leading(v)) is None else i for v, least in zip(verdicts, loudest, strict=True)]
     fields: dict[str, Column] = {
-        "score": _floats([v.score for v in verdicts]),
+        "score": _floats(loud),
         "threshold": _floats([v.watched.model.baseline.z if v.watched.model else np.nan for v in verdicts]),
         "level": np.array([int(v.level) for v in verdicts], dtype=np.int64),
         "tests": [_json(dict(v.tests)) if v.tests else None for v in verdicts],
@@ -73,7 +74,7 @@ def health_rows(lines: Sequence[HealthLine]) -> Rows:
         "health_index": _floats([worst[1] for _, worst in told]),
         "mode": [worst[0] for _, worst in told],
         "complete": np.array([line.health.complete for line, _ in told], dtype=np.int64),
-        "modes": [_json({name: round(v, 1) for name, v in line.health.modes}) for line, _ in told],
+        "modes": [_modes(line.health) for line, _ in told],
         "frame": [line.frame for line, _ in told],
     }
     return _rows("health", [line.place for line, _ in told], [line.ts_ns for line, _ in told], fields)
@@ -157,8 +158,29 @@ def _asked(advice: Sequence[Advice], diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _loudest(verdict: Verdict) -> int:
-    return int(np.argmax(np.nan_to_num(np.abs(verdict.z))))
+def _loudest(verdicts: Sequence[Verdict]) -> tuple[list[float], list[int]]:
+    """The largest residual of each in σ, NaN where none is known, and its column."""
+    column = [0] * len(verdicts)
+    loud = [np.nan] * len(verdicts)
+    for size in {len(verdict.z) for verdict in verdicts}:
+        some = [i for i, verdict in enumerate(verdicts) if len(verdict.z) == size]
+        z = np.abs([verdicts[i].z for i in some])
+        where = np.argmax(np.where(np.isnan(z), -1.0, z), axis=1)
+        largest = z[np.arange(len(z)), where].tolist()
+        for i, most, at in zip(some, largest, where.tolist(), strict=True):
+            loud[i], column[i] = most, at
+    return loud, column
+
+
+def _modes(health: Health) -> str:
+    """As JSON; by hand, for two are written with each block."""
+    return _template(tuple(name for name, _ in health.modes)) % tuple(value for _, value in health.modes)
+
+
+@cache
+def _template(names: tuple[str, ...]) -> str:
+    """JSON of a number for each of these plain words."""
+    return "{" + ",".join(f'"{name}":%.1f' for name in names) + "}"
 
 
 def _rows(

@@ -13,7 +13,7 @@ Rules:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -24,10 +24,14 @@ from models.detection.decision import Basis, Level
 from models.detection.measured import feature_of
 from models.detection.regimes import Regime
 from models.detection.zones import Judgement, rank, unknown
-from models.types import State
+from models.types import Refusal, State
 
 from .judging import Assessed
 from .watch import Verdict
+from .watch_parts import Place
+
+BASELINE_LOST: Final = Refusal("baseline_lost", "relearn_baseline")
+"""Of a point without limits whose confirmed baseline cannot be used any more."""
 
 BASELINE: Final = "baseline"
 """The name of a limit that comes of a machine's own baseline."""
@@ -55,36 +59,55 @@ def merged(said: Judgement, verdict: Verdict) -> Judgement:
     unjudged = said.state in (State.UNKNOWN, State.UNCONFIGURED)
     if still is not None and not danger and not unjudged:
         return Judgement(still, value=said.value, limits_id=said.limits_id)
-    blind = not np.isfinite(verdict.x).any()  # then its level is what once stood
-    if verdict.learning or (unjudged and (blind or verdict.level is Level.NONE)):
+    if verdict.learning or (unjudged and (verdict.level is Level.NONE or _blind(verdict))):
         return said
     if verdict.basis is Basis.NONE and verdict.level is Level.NONE and said.state is State.LEARNING:
         return replace(unknown(REGIME_UNSEEN), value=said.value)
-    mine = _of_detector(said, verdict)
-    if said.judged is None:
-        return mine
-    leads = (rank(said.state), said.severity) >= (rank(mine.state), mine.severity)
-    return replace(said, learning=False) if leads else mine
+    mine = (rank(_STATE[verdict.level]), _SEVERITY[verdict.level])
+    if said.judged is None or (rank(said.state), said.severity) < mine:
+        return _of_detector(said, verdict)
+    return _learned(said) if said.learning else said
 
 
-def merge(assessed: Sequence[Assessed], verdicts: Mapping[int, Verdict]) -> list[Assessed]:
+def merge(
+    assessed: Sequence[Assessed], verdicts: Mapping[int, Verdict], lost: Collection[Place] = ()
+) -> list[Assessed]:
     """The blocks of a batch, each with what its point is said to be in; `verdicts` by place in the batch.
 
-    What came late is said nothing of by the detector, and does not advance the board either.
+    What came late is said nothing of by the detector, and does not advance the board either. A point whose
+    confirmed baseline is `lost` does not learn: without limits nobody can say how it is.
     """
-    return [
-        replace(entry, said=merged(entry.said, verdicts[i]))
-        if i in verdicts and verdicts[i].advanced
-        else entry
-        for i, entry in enumerate(assessed)
-    ]
+    told = list(assessed)
+    for i, verdict in verdicts.items():
+        if verdict.advanced:
+            entry = assessed[i]
+            said = merged(entry.said, verdict)
+            if said.state is State.LEARNING and verdict.watched.place in lost:
+                said = replace(unknown(BASELINE_LOST), value=said.value)
+            told[i] = Assessed(entry.scored, said, entry.zones)
+    return told
 
 
 def leading(verdict: Verdict) -> int | None:
     """The column that speaks loudest for what is on: the farthest off its limit; None where nothing is."""
+    if not verdict.tests:
+        return None
     names = {name for columns in verdict.tests.values() for name in columns}
     places = [i for i, name in enumerate(verdict.watched.names) if name in names]
     return max(places, key=lambda i: _excess(verdict, i), default=None)
+
+
+def _blind(verdict: Verdict) -> bool:
+    """Whether nothing was measured that it could judge: then its level is what once stood."""
+    return not np.isfinite(verdict.x).any()
+
+
+def _learned(said: Judgement) -> Judgement:
+    """What the limits say of a point that has a baseline."""
+    return Judgement(
+        said.state, said.judged, False, said.severity, said.zone, said.value,
+        said.limits_id, said.limit_name, said.limit, said.reason, said.remedy,
+    )  # fmt: skip
 
 
 def _of_detector(said: Judgement, verdict: Verdict) -> Judgement:

@@ -66,7 +66,8 @@ class Bearing:
     """A rolling bearing by its defect orders, in multiples of the speed of its shaft.
 
     Orders that a maker published are stored as they are; `from_geometry` computes them
-    (Randall & Antoni, MSSP 25 (2011) 485-520, eq. 1-4).
+    (Randall & Antoni, MSSP 25 (2011) 485-520, eq. 1-4). `outside_mm` and `width_mm` are its boundary
+    dimensions (ISO 15), None where nobody gave them.
     """
 
     designation: str
@@ -76,6 +77,16 @@ class Bearing:
     ftf: float
     source: str
     estimated: bool = False
+    outside_mm: float | None = None
+    width_mm: float | None = None
+
+    @property
+    def grease_g(self) -> float | None:
+        """Grease for one relubrication (g): 0.005 · D · B in mm, the makers' rule of thumb; None where its
+        dimensions are not known."""
+        if self.outside_mm is None or self.width_mm is None:
+            return None
+        return 0.005 * self.outside_mm * self.width_mm
 
     @property
     def orders(self) -> tuple[float, float, float, float]:
@@ -218,7 +229,8 @@ class MachineSpec:
 
     `speed_rpm` is its fixed or nominal speed, None when unknown. A speed that the gateway measured with a
     block is that block's; `speed_source` says where it comes from otherwise: "fixed" (`speed_rpm`), "reading"
-    (the channel `speed_channel`, "POINT/CHANNEL"), "frame" (from nowhere else) or "unknown".
+    (the channel `speed_channel`, "POINT/CHANNEL"), "frame" (from nowhere else) or "unknown". `line` is the
+    part of the plant that it stands in, "" where nobody said.
     """
 
     id: str
@@ -234,6 +246,7 @@ class MachineSpec:
     impeller: Impeller | None = None
     belt: Belt | None = None
     motor: Motor | None = None
+    line: str = ""
 
     def point(self, point_id: str) -> PointSpec | None:
         """The point of that id, or None."""

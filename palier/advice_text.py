@@ -24,6 +24,10 @@ MOST_OTHERS: Final = 3
 STAGES: Final = (2, 3, 4)
 """Stages of a bearing that have a word: stage 1 names no part of it."""
 
+EARLY: Final = 2
+GRAVE: Final = 4
+"""A severity beside which no stage is called early: whoever has to intervene would read a contradiction."""
+
 PERCENT: Final = frozenset(
     {
         "bearing_found",
@@ -44,6 +48,9 @@ DIGITS: Final = {"order": 3, "frequency_hz": 1}
 HOURS_PER_DAY: Final = 24.0
 LONGEST_IN_HOURS: Final = 96.0
 """Up to three days people count hours: "within 72 h" is their word for urgent."""
+
+_HAIR: Final = 1e-9
+"""A hair below a whole number is that number: 71.9999999999 h of rounding error is not 71 h."""
 
 _WORD: Final = re.compile(r"\w")
 
@@ -76,15 +83,29 @@ def confirm_text(key: str, words: Catalogue) -> str:
 
 
 def deadline_text(hours: float, words: Catalogue) -> str:
-    """A deadline in hours, days or weeks, as people plan."""
+    """A deadline in hours, days or weeks, as people plan: rounded down, never later than it is.
+
+    Below an hour it is now.
+    """
+    if hours < 1:
+        return words.text("advice.now")
     if hours < LONGEST_IN_HOURS:
-        return words.text("advice.hours", n=words.number(hours, 0))
-    days = round(hours / HOURS_PER_DAY)
+        return words.text("advice.hours", n=words.number(math.floor(hours + _HAIR), 0))
+    days = math.floor(hours / HOURS_PER_DAY + _HAIR)
     if days == 7:
         return words.text("advice.week")
     if days % 7 == 0:
         return words.text("advice.weeks", n=days // 7)
     return words.text("advice.days", n=days)
+
+
+def action_text(action: str, hours: float | None, task: str, words: Catalogue) -> str:
+    """What to do (none, watch, plan, intervene, stop; the key of its task), and within how many hours."""
+    told = words.text(f"task.{task}")
+    if hours is not None and hours < 1 and f"advice.do_{action}_now" in words:
+        return words.text(f"advice.do_{action}_now", task=told)
+    deadline = "" if hours is None else deadline_text(hours, words)
+    return words.text(f"advice.do_{action}", deadline=deadline, task=told)
 
 
 def count_words(text: str) -> int:
@@ -114,7 +135,7 @@ def _spares(advice: Advice, words: Catalogue) -> list[dict[str, str]]:
         spares.append({"few": words.text("advice.few_blocks", blocks=advice.blocks)})
     if len(advice.facts) > 1:
         spares.append({"fact": _fact(advice, len(advice.facts), words)})
-    if advice.stage in STAGES:
+    if advice.stage in STAGES and not (advice.stage == EARLY and advice.severity >= GRAVE):
         spares.append({"stage": words.text(f"advice.stage_{advice.stage}")})
     for most in sorted({min(MOST_OTHERS, len(others)), len(others)} - {0}):
         named = _listed([fault_text(fault, words) for fault in others[:most]], words)
@@ -144,9 +165,7 @@ def _meaning(advice: Advice, words: Catalogue) -> str:
 
 
 def _do(advice: Advice, words: Catalogue) -> str:
-    deadline = "" if advice.deadline_h is None else deadline_text(advice.deadline_h, words)
-    task = words.text(f"task.{advice.task}")
-    return words.text(f"advice.do_{advice.action}", deadline=deadline, task=task)
+    return action_text(advice.action, advice.deadline_h, advice.task, words)
 
 
 def _confirm(advice: Advice, words: Catalogue) -> str:

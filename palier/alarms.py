@@ -12,8 +12,7 @@ The life of an alarm follows ISA-18.2 / IEC 62682 (figure "alarm state transitio
 | suppressed | any but an unacknowledged danger | any | the plant: the machine stands still |
 | out_of_service | any | any | a person, until it is put back |
 
-One alarm belongs to one part of a machine: (site, machine, point, mode). What several features say of that
-part are its causes, never alarms of their own.
+One alarm belongs to one part of a machine: (site, machine, point, mode). What features say are its causes.
 """
 
 from __future__ import annotations
@@ -27,6 +26,8 @@ from typing import Any, Final
 
 from models.types import State
 
+from .alarm_aside import Outage, Shelf
+from .alarm_finding import Finding
 from .frames import check_name
 
 MAX_CAUSES: Final = 12
@@ -90,6 +91,7 @@ class What(StrEnum):
     RELEASED = "released"
     TAKEN_OUT = "taken_out"
     PUT_BACK = "put_back"
+    DIAGNOSED = "diagnosed"  # another fault is named: no change of its state
 
 
 PROCESS_MODES: Final = frozenset({Mode.VIBRATION, Mode.BEARING})
@@ -187,23 +189,18 @@ class Cause:
         wanted = self.level if level is None else level
         return {None: None, Level.ALERT: self.alert, Level.DANGER: self.danger}[wanted]
 
+    @property
+    def shown_limit(self) -> float | None:
+        """The limit that people are shown: the highest that is exceeded, else the one of its level."""
+        own = self.limit() or (self.alert if self.level else None)
+        fell = self.value is not None and own is not None and self.alert is not None and self.value < own
+        return self.alert if fell else own
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """An alarm put aside by a person until a plant time."""
-
-    until_ns: int
-    by: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """An alarm taken out of service by a person."""
-
-    since_ns: int
-    by: str
-    why: str
+    @property
+    def is_below(self) -> bool:
+        """Whether it was measured below the limit that is shown: the dead band alone holds it."""
+        limit = self.shown_limit
+        return self.value is not None and limit is not None and self.value < limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +212,10 @@ class Alarm:
     in ns: `raised_ns` of the last raise, `since_ns` of the last transition, `heard_ns` of the last evidence
     (None before the first). `loud` and `quiet` are blocks in a row above and below `standing`, `loudest` and
     `loudest_quiet` the levels they may lead to. `action` is the locale's key of what to do, "" while nothing
-    is to be done. `by` and `comment` are those of the last acknowledgement.
+    is to be done; it is said at `said_ns`, and leaves `deadline_h` hours (0: now; None: not known), where
+    rule and finding leave `asked_h` from `asked_ns` on, and a remaining life may leave less.
+    `severity` is by rule; `found` is what an examination found behind it, None before the first. `by` and
+    `comment` are those of the last acknowledgement.
     """
 
     key: AlarmKey
@@ -229,7 +229,11 @@ class Alarm:
     since_ns: int = 0
     causes: tuple[Cause, ...] = ()
     action: str = ""
-    fault: str = ""
+    deadline_h: float | None = None
+    said_ns: int = 0
+    asked_h: float | None = None
+    asked_ns: int = 0
+    found: Finding | None = None
     severity: int = 0
     frame: str = ""
     by: str = ""
@@ -262,15 +266,34 @@ class Alarm:
         return self.level is Level.DANGER and not self.acknowledged
 
     @property
+    def fault(self) -> str:
+        """The surest fault behind it, "" where none is named."""
+        return self.found.fault if self.found else ""
+
+    @property
+    def confidence(self) -> float | None:
+        """How sure that fault is, 0 to 1."""
+        return self.found.confidence if self.found and self.found.fault else None
+
+    @property
+    def due_ns(self) -> int | None:
+        """The plant time by which its action is to be done; None where that is not known."""
+        return None if self.deadline_h is None else self.said_ns + round(self.deadline_h * 3.6e12)
+
+    @property
     def is_open(self) -> bool:
         """Whether it belongs on a list of alarms."""
         return self.life is not Life.NORMAL
 
     @property
-    def urgency(self) -> tuple[int, int, int, str]:
-        """Sorts a list: what waits for a person first, by priority, then the latest."""
-        waits = self.life not in (Life.UNACKNOWLEDGED, Life.RETURNED)
-        return (waits, _URGENCY[self.priority], -self.raised_ns, self.key.id)
+    def urgency(self) -> tuple[int, int, int, int, str]:
+        """Sorts a list as ISA-18.2 does: by priority, of equals what waits for people first, then the latest.
+
+        What is put aside comes last, for it asks nobody for anything now.
+        """
+        aside = self.life in (Life.SHELVED, Life.SUPPRESSED, Life.OUT_OF_SERVICE)
+        seen = self.life not in (Life.UNACKNOWLEDGED, Life.RETURNED)
+        return (aside, _URGENCY[self.priority], seen, -self.raised_ns, self.key.id)
 
     def to_json(self) -> str:
         """All of it, as the records keep it."""
@@ -286,29 +309,21 @@ class Alarm:
             "point": self.key.point,
             "mode": self.key.mode.value,
             "state": self.life.value,
-            "version": self.version,
             "level": self.level,
             "standing": self.standing,
-            "acknowledged": self.acknowledged,
             "priority": self.priority.value,
-            "raises": self.raises,
-            "raised_ns": self.raised_ns,
-            "since_ns": self.since_ns,
             "feature": first.feature if first else None,
             "value": _finite(first.value) if first else None,
-            "limit": first.limit() if first else None,
+            "limit": first.shown_limit if first else None,
             "unit": first.unit if first else None,
             "causes": [_cause(cause) for cause in self.causes],
-            "action": self.action,
+            "due_ns": self.due_ns,
             "fault": self.fault,
-            "severity": self.severity,
-            "frame": self.frame,
-            "by": self.by,
-            "comment": self.comment,
+            "confidence": self.confidence,
+            "found": self.found.told() if self.found else None,
             "shelf": _fields(self.shelf),
-            "suppressed": self.suppressed,
             "outage": _fields(self.outage),
-        }
+        } | {name: getattr(self, name) for name in (*_PLAIN, *_NEWER)}
 
     def _counters(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _COUNTERS}
@@ -333,28 +348,28 @@ class Alarm:
 
 _COUNTERS: Final = ("heard_ns", "loud", "loudest", "quiet", "loudest_quiet")
 _PLAIN: Final = (
-    *("version", "acknowledged", "raises", "raised_ns", "since_ns", "action", "fault", "severity", "frame"),
+    *("version", "acknowledged", "raises", "raised_ns", "since_ns", "action", "severity", "frame"),
     *("by", "comment", "suppressed"),
 )
+_NEWER: Final = ("deadline_h", "said_ns", "asked_h", "asked_ns")  # what an older version did not write
 
 
 def _read(told: Mapping[str, Any]) -> Alarm:
-    key = AlarmKey.parse(told["site"], told["alarm"])
     alarm = Alarm(
-        key,
+        AlarmKey.parse(told["site"], told["alarm"]),
         level=_level(told["level"]),
         standing=_level(told["standing"]),
         priority=Priority(told["priority"]),
         causes=tuple(_read_cause(cause) for cause in told["causes"]),
+        found=Finding.from_told(told["found"]) if told.get("found") else None,
         shelf=Shelf(**told["shelf"]) if told["shelf"] else None,
         outage=Outage(**told["outage"]) if told["outage"] else None,
-        heard_ns=told.get("heard_ns"),
-        loud=told.get("loud", 0),
         loudest=_level(told.get("loudest")),
-        quiet=told.get("quiet", 0),
         loudest_quiet=_level(told.get("loudest_quiet")),
     )
-    return replace(alarm, **{name: told[name] for name in _PLAIN})
+    newer = {"asked_h": told.get("deadline_h"), "asked_ns": told.get("said_ns", 0)}
+    newer |= {name: told[name] for name in (*_NEWER, "heard_ns", "loud", "quiet") if name in told}
+    return replace(alarm, **{name: told[name] for name in _PLAIN}, **newer)
 
 
 def _level(text: str | None) -> Level | None:

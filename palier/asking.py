@@ -17,6 +17,7 @@ import getpass
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -53,11 +54,21 @@ class OperatorSettings(ServiceSettings):
     answer_s: float = Field(default=10.0, gt=0, le=600, description="how long a reply is waited for")
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a command reaches the ingest of a site: what `ask` needs of `OperatorSettings`, for a program that
+    has the broker in settings of its own."""
+
+    site: str
+    broker: BrokerSettings
+    answer_s: float = 10.0
+
+
 class AskError(Exception):
     """No reply came: the sentence says what to look at."""
 
 
-def ask(settings: OperatorSettings, command: Command) -> Reply:
+def ask(settings: OperatorSettings | Way, command: Command) -> Reply:
     """The ingest's reply to a command.
 
     Raises DecodeError for a command that no host would take, ConfigError for a password file that can't be
@@ -71,7 +82,7 @@ def ask(settings: OperatorSettings, command: Command) -> Reply:
 class _Line:
     """One connection, for one reply."""
 
-    def __init__(self, settings: OperatorSettings, answered_on: str) -> None:
+    def __init__(self, settings: OperatorSettings | Way, answered_on: str) -> None:
         self._settings = settings
         self._answered_on = answered_on
         self._changed = threading.Condition()

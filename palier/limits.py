@@ -7,7 +7,7 @@ what differs, and its own source and verified_by. A new id brings everything.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -56,6 +56,20 @@ def load_bearings(overrides: Path | None = None) -> Mapping[str, Bearing]:
         return shipped
     limits = {row.id: row for standard in _shipped() for row in _standard(standard)}
     return shipped | _own(overrides, limits).bearings
+
+
+def verified_bearings(overrides: Path | None = None) -> Mapping[str, str]:
+    """Who compared each bearing with its maker's data, by designation; "none" where nobody did.
+
+    Raises LimitsError for a file that can't be read.
+    """
+    documents = [_parse("bearings.toml")]
+    try:
+        documents += [] if overrides is None else [read_toml(overrides)]
+    except ConfigError as error:
+        raise LimitsError(error.file, error.mistakes) from error
+    tables = [table.data for document in documents for table in document.root().array("bearing")]
+    return {str(table.get("designation")): str(table.get("verified_by", "none")) for table in tables}
 
 
 def wrong_orders(bpfo: float, bpfi: float, ftf: float) -> str:
@@ -259,7 +273,10 @@ def _bearings(root: Table) -> Iterator[Bearing]:
     _refuse_twice(tables, "designation")
     for table in tables:
         known = len(table.document.mistakes)
-        bearing = _bearing(table)
+        bearing, size = _bearing(table), table.table("size")
+        if "size" in table:
+            outside, width = (size.number(name, above=0) for name in ("outside_mm", "width_mm"))
+            bearing = bearing and replace(bearing, outside_mm=outside, width_mm=width)
         if bearing is not None and len(table.document.mistakes) == known:
             yield bearing
 

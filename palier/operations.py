@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from models.diagnosis.types import Fault
+
+from .local_time import local, zone_of
 
 SHORTEST_SHELF_S: Final = 60
 LONGEST_SHELF_S: Final = 8 * 3600
@@ -195,11 +196,14 @@ class Reply:
 
 
 class BaselineStatus(StrEnum):
-    """How far a baseline has come."""
+    """How far a baseline has come. One that is lost was confirmed, and cannot be used any more (other
+    columns, another version wrote it): it is not learned again until a person asks for it.
+    """
 
     LEARNING = "learning"
     LEARNED = "learned"
     CONFIRMED = "confirmed"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +238,7 @@ class Baseline:
 
 def shift_end_ns(now_ns: int, timezone: str, starts_h: tuple[int, ...] = SHIFT_STARTS_H) -> int:
     """The plant time at which the shift that is on ends, in the plant's own time zone."""
-    zone = ZoneInfo(timezone)
-    now = datetime.fromtimestamp(now_ns // 10**9, zone)
+    zone, now = zone_of(timezone), local(now_ns, timezone)
     days = (now.date() + timedelta(days=k) for k in (0, 1))
     changes = (datetime(day.year, day.month, day.day, hour, tzinfo=zone) for day in days for hour in starts_h)
     ends = (int(change.astimezone(UTC).timestamp()) * 10**9 for change in changes)

@@ -6,7 +6,6 @@ mistakes are told at once. `palier/samples/plant.toml` is the documentation of t
 
 from __future__ import annotations
 
-import zoneinfo
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from models.types import (
 from .bearings import read_bearing
 from .driveline import read_belt, read_gear, read_impeller, read_motor
 from .frames import MAX_FRAME_BYTES
+from .local_time import NoSuchZoneError, zone_names, zone_of
 from .strict_toml import ConfigError, Document, Table, did_you_mean, parse_toml, read_toml
 
 KINDS: Final = ("pump", "fan", "motor", "gearmotor", "gearbox", "compressor", "spindle", "machine")
@@ -183,9 +183,9 @@ def point_limits(limits_file: Path | None = None) -> tuple[str, ...]:
 def _timezone(site: Table) -> str:
     name = site.text("timezone")
     try:
-        zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        names = zoneinfo.available_timezones()
+        zone_of(name)
+    except NoSuchZoneError:
+        names = zone_names()
         if name and names:  # empty on a system without a time zone database: then nothing can be said
             site.mistake(
                 "timezone",
@@ -207,6 +207,7 @@ def _machine(table: Table, known: _Known) -> MachineSpec:
     machine = MachineSpec(
         id=table.name("id"),
         name=table.text("name", ""),
+        line=table.text("line", ""),
         kind=table.choice("kind", KINDS),
         criticality=table.choice("criticality", CRITICALITIES, "B"),
         power_kw=table.number("power_kw", None, above=0),

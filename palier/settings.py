@@ -267,8 +267,10 @@ def configure_logging(service: str, *, level: int = logging.INFO) -> None:
         name_service,
     ]
     terminal = sys.stderr.isatty()
+    # Drawn with the values of all variables a traceback of a large state takes seconds.
+    plain = structlog.dev.plain_traceback
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors="NO_COLOR" not in os.environ)]
+        [structlog.dev.ConsoleRenderer(colors="NO_COLOR" not in os.environ, exception_formatter=plain)]
         if terminal
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )

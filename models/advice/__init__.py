@@ -1,5 +1,19 @@
 """What to do about a diagnosis: fact, meaning, action, deadline, how to confirm, as keys and numbers."""
 
 from .advise import Advice, advise, advise_all
+from .deadline import Deadline, Lasting, sooner
+from .demand import ABNORMAL, Demand, InForce, asked_of, raised
 
-__all__ = ["Advice", "advise", "advise_all"]
+__all__ = [
+    "ABNORMAL",
+    "Advice",
+    "Deadline",
+    "Demand",
+    "InForce",
+    "Lasting",
+    "advise",
+    "advise_all",
+    "asked_of",
+    "raised",
+    "sooner",
+]

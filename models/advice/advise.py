@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from models.diagnosis import BEARING_FAULTS, Diagnosis, EvidenceItem, Fault
-from models.diagnosis.severity import ACTIONS, URGENT_HOURS, Action
+from models.diagnosis.severity import Action
 from models.types import MachineSpec
+
+from .demand import asked_of
 
 MOST_FACTS: Final = 2
 """A technician reads two facts; who wants all has the evidence."""
@@ -39,7 +41,8 @@ class Advice:
     severity asks for, `deadline_h` within how many hours (0 now, None no deadline), `task` the key of what to
     do about this fault (`task.<task>`). `confirm` are keys of measurements that would settle it
     (`confirm.<key>`), `not_separated` what else it may be. `stage` is that of a bearing, 0 where it has none;
-    `blocks` is how many blocks it stands on where they are too few, 0 otherwise.
+    `blocks` is how many blocks it stands on where they are too few, 0 otherwise. `raised_by` is the state of
+    the point where that asks for more than the diagnosis did: severity, action and deadline are then its own.
     """
 
     machine: str
@@ -56,17 +59,12 @@ class Advice:
     not_separated: tuple[Fault, ...] = ()
     stage: int = 0
     blocks: int = 0
+    raised_by: str = ""
 
 
 def advise(diagnosis: Diagnosis, machine: MachineSpec, *, fast: bool = False) -> Advice:
-    """The advice on one diagnosis of a machine.
-
-    `fast` says that the trend doubles within a week. Severity 4 is then, and on a machine of criticality A, a
-    matter of 72 hours rather than of a week.
-    """
-    action, deadline_h = ACTIONS[diagnosis.severity]
-    if action is Action.INTERVENE and (fast or machine.criticality == "A"):
-        deadline_h = URGENT_HOURS
+    """The advice on one diagnosis of a machine; `fast` says that the trend doubles within a week."""
+    action, deadline_h = asked_of(diagnosis.severity, machine.criticality, fast=fast)
     return Advice(
         machine=machine.id,
         point=diagnosis.point,

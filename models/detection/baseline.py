@@ -27,7 +27,7 @@ from models.types import Refusal
 from .bands import FEATURES_OF_Z, z_of
 from .charts import ChartLimits, bin_means, chart_limits
 from .context import Context
-from .lines import Line, Spread, causes_of
+from .lines import Line, Reach, Spread, causes_of
 from .multivariate import Multivariate
 
 BASELINE_TOO_SHORT: Final = Refusal("baseline_too_short", "finish_learning")
@@ -260,10 +260,13 @@ class Baseline:
         return Scores(score, self.z, shares / np.where(total > 0, total, 1.0), verdict, z)
 
 
-def expected_of(line: Line, spread: Spread, values: DoubleArray, context: Told) -> Expected:
+def expected_of(
+    line: Line, spread: Spread, values: DoubleArray, context: Told, reach: Reach | None = None
+) -> Expected:
     """What one baseline expects of features `values` (m, c), or n stacked ones of (m, n, c).
 
-    Raises ValueError where causes that were learned are not told; more than were learned count for nothing.
+    `reach` is that of the line, where it is at hand. Raises ValueError where causes that were learned are not
+    told; more than were learned count for nothing.
     """
     p = line.low.shape[-1]
     if context.others.shape[-1] < p - 2:
@@ -271,9 +274,13 @@ def expected_of(line: Line, spread: Spread, values: DoubleArray, context: Told) 
             f"others must be the {p - 2} causes that were learned, got {context.others.shape[-1]}"
         )
     causes = causes_of(context.speed_hz, context.load, context.others[..., : p - 2])
-    known = line.seen(causes)
-    level = np.where(known[..., None], line.of(causes), np.nan)
-    sigma = np.where(known[..., None], spread.of(line.bins(context.speed_hz, context.load)), np.nan)
+    known = (line.reach() if reach is None else reach).holds(causes)
+    sigma = spread.of(line.bins(context.speed_hz, context.load)) if spread.bins.size else spread.pooled
+    level = line.of(causes)
+    if known.all():
+        sigma = np.broadcast_to(sigma, values.shape) if sigma.shape != values.shape else sigma
+    else:
+        level, sigma = (np.where(known[..., None], v, np.nan) for v in (level, sigma))
     return Expected(level, sigma, (_logarithm(values) - level) / sigma, known)
 
 

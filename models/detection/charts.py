@@ -107,12 +107,12 @@ def advance(
     ceiling: Slack = np.inf,
 ) -> Charts:
     """The charts after one residual `z` of each, in their shape and type; where it is NaN they hold."""
-    known = ~np.isnan(z)
-    value = np.where(known, z, z.dtype.type(0))
+    known, zero = ~np.isnan(z), z.dtype.type(0)
+    value = np.where(known, z, zero)
     return Charts(
         np.where(known, charts.ewma + LAMBDA * (value - charts.ewma), charts.ewma),
-        np.where(known, np.clip(charts.up + value - slack, 0, ceiling), charts.up),
-        np.where(known, np.clip(charts.down - value - slack, 0, ceiling), charts.down),
+        np.where(known, np.minimum(np.maximum(charts.up + value - slack, zero), ceiling), charts.up),
+        np.where(known, np.minimum(np.maximum(charts.down - value - slack, zero), ceiling), charts.down),
     )
 
 

@@ -45,6 +45,20 @@ def causes_of(speed_hz: DoubleArray, load: DoubleArray, others: DoubleArray) -> 
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """How far causes may go, (p,) each; `free` are those that were not given when a line was learned."""
+
+    low: DoubleArray
+    high: DoubleArray
+    free: npt.NDArray[np.bool_]
+
+    def holds(self, causes: DoubleArray) -> npt.NDArray[np.bool_]:
+        """Blocks (...) whose causes (..., p) are all known and within it."""
+        inside = (causes >= self.low) & (causes <= self.high)
+        return np.asarray((inside | self.free).all(axis=-1))
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """ln(level) = intercept + coefficients · causes, over the range of the causes that was seen.
 
@@ -102,13 +116,12 @@ class Line:
             level = level + known[..., j, None] * self.coefficients[..., j]
         return level
 
-    def seen(self, causes: DoubleArray) -> npt.NDArray[np.bool_]:
-        """Blocks (...) whose speed and load are within a bin of what was seen, and whose causes are known."""
+    def reach(self) -> Reach:
+        """How far the causes may go: a bin further than what was seen."""
         margin = SPEED_STEP * np.fmax(np.abs(self.low), np.abs(self.high))
         margin[..., 0] = np.log1p(SPEED_STEP)
         margin[..., 2:] = np.inf  # other causes are straight: the weather may go further than it went
-        inside = (causes >= self.low - margin) & (causes <= self.high + margin)
-        return np.asarray((inside | np.isnan(self.low)).all(axis=-1))
+        return Reach(self.low - margin, self.high + margin, np.isnan(self.low))
 
     def bins(self, speed_hz: DoubleArray, load: DoubleArray) -> Codes:
         """The bin of regime of each block."""
@@ -157,9 +170,9 @@ class Spread:
         if not k:
             return np.broadcast_to(self.pooled, (*codes.shape, self.pooled.shape[-1]))
         is_bin = codes[..., None] == self.bins
-        place = np.where(is_bin.any(axis=-1), is_bin.argmax(axis=-1), k)
-        table = np.concatenate((self.own, self.pooled[..., None, :]), axis=-2)
-        return np.take_along_axis(table[None], place[..., None, None], axis=-2)[..., 0, :]
+        place = is_bin.argmax(axis=-1)
+        own = self.own[place] if self.own.ndim == 2 else self.own[np.arange(len(self.own)), place]
+        return np.where(is_bin.any(axis=-1)[..., None], own, self.pooled)
 
 
 def padded(array: npt.NDArray[Any], shape: tuple[int, ...], value: float) -> npt.NDArray[Any]:

@@ -6,20 +6,22 @@ time and all parts at once; `monitor` then goes through it in order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, cast
+from copy import copy
+from dataclasses import dataclass
+from typing import Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from models.features.gate import DoubleArray
 
-from .bands import feature_bands, zone_bands
+from .bands import ALERT_RATIO, CRITERION_II, DANGER_RATIO, zone_bands
 from .baseline import Baseline, Told, expected_of
 from .lines import Line, Spread
 from .multivariate import Multivariate
-from .persistence import DEAD_BAND, DEAD_BAND_SIGMA, release_level
+from .persistence import DEAD_BAND, DEAD_BAND_SIGMA
 from .regimes import SENSOR_FLOOR_M_S2
 
 VELOCITY: Final = "velocity_rms_mm_s"
@@ -30,6 +32,18 @@ MAY_BE_DANGER: Final = frozenset(
 )
 """Broadband levels: envelopes and kurtosis rise twenty times weeks before anything must be stopped, so that
 they alert and no more."""
+
+
+Some = slice | Sequence[int] | npt.NDArray[np.intp]
+"""Which of n parts."""
+
+_T = TypeVar("_T")
+
+
+def some_of(value: _T, which: object) -> _T:
+    """A dataclass of arrays with some of the first axis of each: parts, or times."""
+    kind = type(value)
+    return kind(*(getattr(value, name)[which] for name in kind.__slots__))  # type: ignore[attr-defined]
 
 
 def feature_of(name: str) -> str:
@@ -85,12 +99,13 @@ class Blocks:
         features = features.reshape(-1, n, c)
         shape = features.shape[:2]
         told = {name: _known(name, getattr(self, name), shape) for name in _PER_BLOCK}
-        features = _known("features", features, features.shape)
+        told["features"] = _known("features", features, features.shape)
         others = np.asarray(self.others, dtype=np.float64)
-        others = _known("others", others, (*shape, others.shape[-1] if others.size else 0))
-        return replace(
-            self, features=features, others=others, live=_over("live", self.live, shape, np.bool_), **told
-        )
+        causes = (*shape, others.shape[-1] if others.size else 0)
+        told["others"] = _known("others", others, causes) if causes[-1] else np.empty(causes)
+        whole = isinstance(self.live, bool)
+        live = np.full(shape, self.live) if whole else _over("live", self.live, shape, np.bool_)
+        return Blocks(live=live, **told)
 
 
 _PER_BLOCK: Final = (
@@ -129,6 +144,7 @@ class Models:
         self.line = Line.stacked([b.line if b else None for b in learned], c)
         self.spread = Spread.stacked([b.spread if b else None for b in learned], c)
         self.multivariate = Multivariate.stacked([b.multivariate if b else None for b in learned], c)
+        self.reach = self.line.reach()
         self.k = np.array([b.z if b else np.nan for b in learned], dtype=np.float64)[:, None]
         self.zoned = np.reshape([zoned_columns(part, names) for part in parts], (-1, c)).astype(np.bool_)
         self.alert, self.danger, self.signed = (
@@ -138,22 +154,36 @@ class Models:
         if (np.isnan(self.alert) & ~np.isnan(self.danger)).any():
             raise ValueError("danger must come with alert (B/C beside C/D), got a part with danger alone")
         zone_bands(np.nan, np.nan, np.nan, self.alert, self.danger, signed=self.signed)
-        self.of_velocity, self.of_acceleration = (
+        self._of_zone = np.flatnonzero(self.zoned.any(axis=0))  # columns that a standard judges somewhere
+        self._of_velocity, self._of_acceleration = (
             [i for i, name in enumerate(names) if feature_of(name) == feature]
             for feature in (VELOCITY, ACCELERATION)
         )
 
+    def of(self, parts: Some) -> Models:
+        """Those of some of the parts."""
+        chosen = copy(self)
+        for name in ("line", "spread", "multivariate", "reach"):
+            setattr(chosen, name, some_of(getattr(self, name), parts))
+        for name in ("k", "zoned", "alert", "danger", "signed"):
+            setattr(chosen, name, getattr(self, name)[parts])
+        return chosen
+
     def measure(self, blocks: Blocks) -> Measured:
         """`Measured` of stretched blocks. Raises ValueError where causes that were learned are not told."""
         x = np.asarray(blocks.features)
-        expected = expected_of(self.line, self.spread, x, cast(Told, blocks))
+        expected = expected_of(self.line, self.spread, x, cast(Told, blocks), self.reach)
         level, sigma = np.exp(expected.log_level), expected.sigma
-        multi = np.moveaxis(self.multivariate.scores(expected.z.swapaxes(0, 1)), (0, 1, 2), (2, 1, 0))
+        multi = self.multivariate.scores(expected.z.swapaxes(0, 1)).T
         low, alert, danger = self._bands(level, sigma)
-        band = np.fmin(1 - DEAD_BAND, np.exp(-DEAD_BAND_SIGMA * sigma))
-        low_calm = np.minimum(low / band, np.fmax(level * np.exp(-sigma), low / (1 - DEAD_BAND)))
-        alert_calm, danger_calm = release_level(np.stack((alert, danger)), sigma, level)
-        velocity, acceleration = _highest(x, self.of_velocity), _highest(x, self.of_acceleration)
+        sure = 1 - DEAD_BAND
+        band, up = np.fmin(sure, np.exp(-DEAD_BAND_SIGMA * sigma)), level * np.exp(sigma)
+        low_calm = np.minimum(low / band, np.fmax(level * np.exp(-sigma), low / sure))
+        # Calm is below the band, but no lower than one σ above what is expected: `persistence.release_level`.
+        alert_calm, danger_calm = (
+            np.fmax(band * limit, np.minimum(up, sure * limit)) for limit in (alert, danger)
+        )
+        velocity, acceleration = _highest(x, self._of_velocity), _highest(x, self._of_acceleration)
         return Measured(
             x, expected.z, multi,
             low, low_calm, alert, alert_calm, danger, danger_calm,
@@ -161,16 +191,21 @@ class Models:
         )  # fmt: skip
 
     def _bands(self, level: DoubleArray, sigma: DoubleArray) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
-        """Low limit, alert and danger (m, n, c)."""
-        plain = feature_bands(level, sigma, self.k)
-        if not self.zoned.any():
-            return plain.low, plain.alert, plain.danger
-        zone = zone_bands(level, sigma, self.k, self.alert, self.danger, signed=self.signed)
-        return (
-            np.where(self.zoned, zone.low, plain.low),
-            np.where(self.zoned, zone.alert, plain.alert),
-            np.where(self.zoned, zone.danger, plain.danger),
-        )
+        """Low limit, alert and danger (m, n, c): as `feature_bands`, and as `zone_bands` where a standard
+        judges; what is checked once of a part is not checked with each block.
+        """
+        grow, far = np.exp(self.k * sigma), np.maximum(np.exp((self.k + 2) * sigma), DANGER_RATIO)
+        low, alert, danger = level / far, level * np.maximum(grow, ALERT_RATIO), level * far
+        places = self._of_zone
+        if places.size:
+            zoned, m, spread = self.zoned[:, places], level[..., places], grow[..., places]
+            step, top = CRITERION_II * self.alert, np.minimum(self.signed * self.alert, self.danger)
+            of_zone = np.where(np.isnan(top), np.nan, np.fmin(np.maximum(m * spread, m + step), top))
+            least = np.maximum(np.minimum(m / spread, m - step), low[..., places])
+            low[..., places] = np.where(zoned, least, low[..., places])
+            alert[..., places] = np.where(zoned, of_zone, alert[..., places])
+            danger[..., places] = np.where(zoned, self.danger, danger[..., places])
+        return low, alert, danger
 
 
 def zoned_columns(part: Part, names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
@@ -189,9 +224,11 @@ def _highest(x: DoubleArray, columns: list[int]) -> DoubleArray:
 
 def _known(name: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> DoubleArray:
     """Values of a shape, NaN for what is infinite: one sick value must not stop the judging of the others."""
+    if isinstance(value, float):
+        return np.full(shape, value if math.isfinite(value) else np.nan)
     array = _over(name, value, shape, np.float64)
-    finite = np.isfinite(array)
-    return np.asarray(array if finite.all() else np.where(finite, array, np.nan), dtype=np.float64)
+    infinite = np.isinf(array)
+    return np.asarray(np.where(infinite, np.nan, array) if infinite.any() else array, dtype=np.float64)
 
 
 def _over(
@@ -200,6 +237,8 @@ def _over(
     array = np.asarray(value, dtype=kind)
     if array.shape == shape:
         return array
+    if shape[:1] == (1,) and array.shape == shape[1:]:
+        return array[None]
     try:
         return np.broadcast_to(array, shape)
     except ValueError:

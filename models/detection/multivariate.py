@@ -133,7 +133,7 @@ class Multivariate:
         """
         known = self.learned[..., None, :] & ~np.isnan(z)
         roots = np.cbrt(np.stack(self.statistics(np.where(known, z, 0.0))))
-        centre, spread = (np.moveaxis(v, -1, 0)[..., None] for v in (self.centre, self.spread))
+        centre, spread = (v.T[..., None] for v in (self.centre, self.spread))
         count, least = known.sum(axis=-1), LEAST_KNOWN * self.learned.sum(axis=-1)[..., None]
         return np.where((count > 0) & (count >= least), (roots - centre) / spread, np.nan)
 

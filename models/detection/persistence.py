@@ -5,6 +5,8 @@ Rules, for arrays of any shape, one element a test:
    nothing (invalid, stopped, late) neither counts nor breaks the row.
 2. A danger needs two in a row, 30 s apart or more: one passing truck is none.
 3. Off after six known blocks in a row below the limit by its dead band; a value inside the band breaks them.
+
+Many tests are advanced in one call: a call costs the same for one element as for hundreds.
 """
 
 from __future__ import annotations
@@ -45,12 +47,15 @@ DEAD_BAND: Final = 0.1
 DEAD_BAND_SIGMA: Final = 2.0
 """And so many σ, so that noise does not chatter."""
 
-_MOST: Final = 10_000  # a count that is long over what anybody asks stays there
+_MOST: Final = np.int16(10_000)  # a count that is long over what anybody asks stays there
 
 
 @dataclass(frozen=True, slots=True)
 class Latches:
-    """`on` and what leads there: exceedances in a row, calm blocks in a row, and when the row began in s."""
+    """`on` and what leads there: exceedances in a row and calm blocks in a row, arrays (..., k).
+
+    `since_s` (..., d) is when the row of the first d of the k elements began, in s: of those that must last.
+    """
 
     on: Flags
     run: Counts
@@ -58,10 +63,11 @@ class Latches:
     since_s: DoubleArray
 
     @classmethod
-    def start(cls, shape: tuple[int, ...]) -> Latches:
-        """Off, without a past."""
+    def start(cls, shape: tuple[int, ...], lasting: int | None = None) -> Latches:
+        """Off, without a past. `lasting` is d, by default all."""
         count = np.zeros(shape, dtype=np.int16)
-        return cls(np.zeros(shape, dtype=np.bool_), count, count.copy(), np.full(shape, np.nan))
+        d = shape[-1] if lasting is None else lasting
+        return cls(np.zeros(shape, dtype=np.bool_), count, count.copy(), np.full((*shape[:-1], d), np.nan))
 
 
 def advance(
@@ -70,23 +76,30 @@ def advance(
     calm: Flags,
     known: Flags,
     *,
-    need: int = ALERT_OF,
+    need: int | Counts = ALERT_OF,
     time_s: npt.ArrayLike = np.nan,
     apart_s: float = 0.0,
 ) -> Latches:
     """The latches after one block, elementwise; `calm` is below the limit by its dead band.
 
-    `time_s` is the block's time, needed where the row must last `apart_s`.
+    `need` is one count or one for each element. `time_s` is the block's time, needed where rows must last
+    `apart_s` (those that `since_s` is kept of).
     """
     hit = exceeds & known
-    run = np.where(hit, np.minimum(latches.run + 1, _MOST), np.where(known, 0, latches.run))
-    calm_run = np.where(calm & known, np.minimum(latches.calm + 1, _MOST), np.where(known, 0, latches.calm))
-    since = np.where(hit, np.where(run == 1, time_s, latches.since_s), latches.since_s)
-    lasted = run >= need
-    if apart_s:
-        lasted &= np.asarray(time_s) - since >= apart_s
-    on = (latches.on | (hit & lasted)) & ~(calm_run >= OFF_DELAY)
-    return Latches(on, run.astype(np.int16), calm_run.astype(np.int16), since)
+    run = _row_of(latches.run, exceeds, known)
+    calm_run = _row_of(latches.calm, calm, known)
+    lasted, since = run >= need, latches.since_s
+    d = since.shape[-1]
+    if apart_s and d:
+        since = np.where(hit[..., :d] & (run[..., :d] == 1), time_s, since)
+        lasted[..., :d] &= np.asarray(time_s) - since >= apart_s
+    on = (latches.on | (hit & lasted)) & (calm_run < OFF_DELAY)
+    return Latches(on, run, calm_run, since)
+
+
+def _row_of(before: Counts, met: Flags, known: Flags) -> Counts:
+    """How often in a row it is `met` by now, where it is `known`."""
+    return np.minimum(before + (met & known), _MOST) * ~(known > met)
 
 
 def release_level(limit: DoubleArray, sigma: npt.ArrayLike, expected: npt.ArrayLike = np.nan) -> DoubleArray:

@@ -12,12 +12,13 @@ import zlib
 from collections.abc import Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, Final, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 
-from .baseline import Baseline
+if TYPE_CHECKING:
+    from .baseline import Baseline
 
 Arrays = dict[str, npt.NDArray[Any]]
 T = TypeVar("T")
@@ -55,6 +56,8 @@ def baseline_to_arrays(baseline: Baseline) -> Arrays:
 
 def baseline_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Baseline:
     """The baseline of these arrays. Raises ValueError where one is missing: it is of another version."""
+    from .baseline import Baseline  # who only decodes does not pay for the signal library (50 MB)
+
     return from_arrays(Baseline, arrays)
 
 

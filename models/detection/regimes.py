@@ -71,7 +71,7 @@ class Regime(IntEnum):
     RUNNING = 2
 
 
-_UNKNOWN, _STOPPED, _TRANSIENT, _RUNNING = (int(regime) for regime in Regime)
+_UNKNOWN, _STOPPED, _TRANSIENT, _RUNNING = (np.int8(regime) for regime in Regime)
 
 
 def classify(
@@ -96,19 +96,20 @@ def classify(
     )
     floor = STOPPED_FLOORS * np.asarray(floor_m_s2, dtype=np.float64)
     hz, no_speed, drawing = np.abs(speed), np.isnan(speed), current >= STOPPED_CURRENT
-    turning = (hz > STANDSTILL_RPM / 60) | (no_speed & drawing)
-    standing = ((hz <= STANDSTILL_RPM / 60) & ~drawing) | (no_speed & (current < STOPPED_CURRENT))
-    neither = no_speed & np.isnan(current)
-    quiet = (velocity < STOPPED_VELOCITY_MM_S) & (acceleration < floor)
-    loud = (velocity >= STOPPED_VELOCITY_MM_S) | (acceleration >= floor)
-    stopped = standing | (neither & quiet)
-    running = turning | (neither & loud)
+    stopped = (hz <= STANDSTILL_RPM / 60) & ~drawing
+    running = hz > STANDSTILL_RPM / 60
+    if no_speed.any():
+        neither = no_speed & np.isnan(current)
+        quiet = (velocity < STOPPED_VELOCITY_MM_S) & (acceleration < floor)
+        loud = (velocity >= STOPPED_VELOCITY_MM_S) | (acceleration >= floor)
+        stopped = stopped | (no_speed & (current < STOPPED_CURRENT)) | (neither & quiet)
+        running = running | (no_speed & drawing) | (neither & loud)
     settling = (np.abs(temperature_slope_k_per_h) > SETTLING_K_PER_H) & (
         np.asarray(since_start_h) < SETTLING_H
     )
     transient = running & ((np.abs(speed_change) > SPEED_CHANGE) | settling)
-    kind = np.where(stopped, _STOPPED, np.where(transient, _TRANSIENT, np.where(running, _RUNNING, _UNKNOWN)))
-    return kind.astype(np.int8)
+    kind = np.where(running, _RUNNING, _UNKNOWN)
+    return np.where(stopped, _STOPPED, np.where(transient, _TRANSIENT, kind))
 
 
 def relative_change(
@@ -140,7 +141,9 @@ def bin_codes(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         steps = np.log(np.abs(speed_hz) / reference_hz) / math.log1p(SPEED_STEP)
+        speed_bin = np.rint(np.minimum(np.maximum(np.where(np.isfinite(steps), steps, 0.0), -1000), 1000))
+        if np.isnan(load).all():
+            return np.asarray(speed_bin * LOAD_BINS, dtype=np.int32)
         share = (load - np.asarray(load_low)) / (np.asarray(load_high) - np.asarray(load_low))
-    speed_bin = np.rint(np.clip(np.where(np.isfinite(steps), steps, 0.0), -1000, 1000))
     load_bin = np.clip(np.floor(np.where(np.isfinite(share), share, 0.0) * LOAD_BINS), 0, LOAD_BINS - 1)
     return np.asarray(speed_bin * LOAD_BINS + load_bin, dtype=np.int32)

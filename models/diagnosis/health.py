@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -130,9 +131,7 @@ def indicator_index(
     limits do not rise: 0 < baseline < alert < danger. A temperature is given as its rise over its
     surroundings.
     """
-    x, base, warn, stop = np.broadcast_arrays(
-        *(np.asarray(part, dtype=np.float64) for part in (value, baseline, alert, danger))
-    )
+    x, base, warn, stop = (np.asarray(part, dtype=np.float64) for part in (value, baseline, alert, danger))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         known = np.isfinite(x) & (x > 0) & (base > 0) & (base < warn) & (warn < stop) & np.isfinite(stop)
         safe = [
@@ -145,7 +144,7 @@ def indicator_index(
         (level - high) / np.log(END_OF_SCALE),
     )
     drops = (AT_BASELINE - AT_ALERT, AT_ALERT - AT_DANGER, AT_DANGER)
-    lost = sum(drop * np.clip(step, 0.0, 1.0) for drop, step in zip(drops, steps, strict=True))
+    lost = sum(drop * np.minimum(np.maximum(s, 0.0), 1.0) for drop, s in zip(drops, steps, strict=True))
     return np.where(known, AT_BASELINE - lost, np.nan)
 
 
@@ -154,38 +153,70 @@ def mode_index(indicators: npt.ArrayLike, modes: Modes) -> DoubleArray:
     index = np.atleast_2d(np.asarray(indicators, dtype=np.float64))
     if index.ndim != 2 or index.shape[1] != len(modes.mode_of):
         raise ValueError(f"indicators must have shape (n, {len(modes.mode_of)}), got {index.shape}")
-    index = np.where(modes.early, np.maximum(index, EARLY_FLOOR), index)
-    owner = np.array([modes.names.index(mode) for mode in modes.mode_of])
-    mine = owner[None, :] == np.arange(len(modes.names))[:, None]
-    told = np.where(mine[None, :, :] & np.isfinite(index)[:, None, :], index[:, None, :], np.inf)
-    worst = told.min(axis=2)
+    by_mode = _by_mode(modes)
+    index = np.where(by_mode.early, np.maximum(index, EARLY_FLOOR), index)
+    told = np.where(np.isfinite(index), index, np.inf)[:, by_mode.order]
+    worst = np.minimum.reduceat(told, by_mode.first, axis=1)
     return np.where(np.isfinite(worst), worst, np.nan)
 
 
 def step(
     state: HealthState, indicators: npt.ArrayLike, modes: Modes, *, repaired: npt.ArrayLike = False
 ) -> tuple[HealthState, Health]:
-    """One block of every machine: indicators (n, k) of 0-100 as `indicator_index` gives them, NaN unknown.
+    """The state after one block of every machine, and the health that is known at it; as `advance`."""
+    after, known = _advanced(state, indicators, modes, repaired)
+    return after, _health(np.where(known, after.held, np.nan), modes.names)
+
+
+def advance(
+    state: HealthState, indicators: npt.ArrayLike, modes: Modes, *, repaired: npt.ArrayLike = False
+) -> HealthState:
+    """The state after one block of every machine: indicators (n, k) of 0-100 as `indicator_index` gives them,
+    NaN unknown.
 
     `repaired` (n,) or (n, m): an intervention was recorded since the last block, on the machine or on
     modes; it forgets the readings before it. Never writes into what it is given. Raises ValueError for
     another shape.
     """
+    return _advanced(state, indicators, modes, repaired)[0]
+
+
+def _advanced(
+    state: HealthState, indicators: npt.ArrayLike, modes: Modes, repaired: npt.ArrayLike
+) -> tuple[HealthState, npt.NDArray[np.bool_]]:
+    """The state after a block, and which modes (n, m) are known at it."""
     now = mode_index(indicators, modes)
     if now.shape != state.held.shape:
         raise ValueError(f"the state is of {state.held.shape} machines x modes, the block of {now.shape}")
-    mended = np.asarray(repaired, dtype=bool)
-    mended = np.broadcast_to(mended[:, None] if mended.ndim == 1 else mended, now.shape)
-    known = np.isfinite(now)
-    before = np.where(mended[None], np.nan, state.recent)
+    mended, known = np.asarray(repaired, dtype=bool), np.isfinite(now)
+    before, rising = state.recent, state.rising
+    if mended.any():
+        mended = np.broadcast_to(mended[:, None] if mended.ndim == 1 else mended, now.shape)
+        before, rising = np.where(mended[None], np.nan, before), np.where(mended, RISING_BLOCKS, rising)
     recent = np.where(known[None], np.concatenate([before[1:], now[None]]), before)
     reading = _median(recent)
-    rising = np.where(mended, RISING_BLOCKS, state.rising)
     held = np.where(np.isnan(state.held), reading, state.held)
     move = np.where(reading < held, DOWN, np.where(rising > 0, UP, 0.0))
     held = np.where(known, held + move * (reading - held), held)
     rising = np.where(known, np.maximum(rising - 1, 0), rising).astype(np.intp)
-    return HealthState(held, recent, rising), _health(np.where(known, held, np.nan), modes.names)
+    return HealthState(held, recent, rising), known
+
+
+@dataclass(frozen=True, slots=True)
+class _ByMode:
+    """The indicators in the `order` of their modes, the `first` of each there, and which are early."""
+
+    order: npt.NDArray[np.intp]
+    first: npt.NDArray[np.intp]
+    early: npt.NDArray[np.bool_]
+
+
+@cache
+def _by_mode(modes: Modes) -> _ByMode:
+    owner = np.array([modes.names.index(mode) for mode in modes.mode_of])
+    order = np.argsort(owner, kind="stable")
+    first = np.searchsorted(owner[order], np.arange(len(modes.names)))
+    return _ByMode(order, first, np.array(modes.early))
 
 
 def _health(shown: DoubleArray, names: tuple[str, ...]) -> Health:
@@ -206,8 +237,7 @@ def _median(recent: DoubleArray) -> DoubleArray:
     evidence."""
     count = np.isfinite(recent).sum(axis=0)
     ordered = np.sort(recent, axis=0)  # NaN last
-    place = np.minimum(count // 2, MEDIAN_OF - 1)
-    found = np.take_along_axis(ordered, place[None], axis=0)[0]
+    found = np.choose(np.minimum(count // 2, MEDIAN_OF - 1), ordered)
     return np.where(count > 0, found, np.nan)
 
 

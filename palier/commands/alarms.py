@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from palier.options import CommandError, JsonOption, LangOption, QuietOption, catalogue
+from palier.options import USAGE, CommandError, JsonOption, LangOption, QuietOption, catalogue
 
+from .alarms_text import alarm_json, alarm_line, alarm_lines
 from .asking_text import (
     DataOption,
     ExpectOption,
     OperatorOption,
     UserOption,
-    local,
     one_of,
     read_records,
     seconds,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from palier.alarm_figures import Figures
     from palier.alarms import Alarm
     from palier.historian.records import RecordsReader
+    from palier.historian.rows import Transition
     from palier.locale import Catalogue
 
 DAY_S: Final = 86_400
@@ -34,6 +35,7 @@ alarms = typer.Typer(
     help="List open alarms; acknowledge, shelve, judge them.",
     short_help="List open alarms; acknowledge, shelve, judge them.",
     epilog="\b\nExample:\n  palier alarms list --data /var/lib/palier/ingest\n"
+    "  palier alarms show P-101/2/vibration --data /var/lib/palier/ingest\n"
     "  palier alarms acknowledge P-101/2/vibration --config operator.toml\n"
     "  palier alarms shelve P-101/2/vibration --for 4h --why 'load test'",
     no_args_is_help=True,
@@ -49,7 +51,7 @@ CommentOption = Annotated[str, typer.Option("--comment", metavar="TEXT", help="A
 @alarms.command("list")
 def list_open(
     *,
-    data: DataOption,
+    data: DataOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
     lang: LangOption = "fr",
@@ -58,15 +60,33 @@ def list_open(
     words = catalogue(lang)
     found = read_records(data, _open)
     for alarm in found:
-        typer.echo(json.dumps(alarm.told(), ensure_ascii=False) if json_output else _line(alarm, words))
+        told = json.dumps(alarm.told(), ensure_ascii=False) if json_output else alarm_line(alarm, words)
+        typer.echo(told)
     if not found and not quiet and not json_output:
         typer.echo(words.text("alarm.none_open"))
 
 
 @alarms.command()
+def show(
+    alarm: AlarmArgument,
+    *,
+    data: DataOption = None,
+    json_output: JsonOption = False,
+    lang: LangOption = "fr",
+) -> None:
+    """Show one alarm: what was measured, the probable fault, what to do, and what became of it so far."""
+    words = catalogue(lang)
+    found = read_records(data, lambda reader: _one(reader, alarm))
+    if found is None:
+        raise CommandError(words.text("reply.no_such_alarm", name=alarm), USAGE)
+    for text in alarm_json(*found) if json_output else alarm_lines(*found, words):
+        typer.echo(text)
+
+
+@alarms.command()
 def figures(
     *,
-    data: DataOption,
+    data: DataOption = None,
     days: Annotated[int, typer.Option(min=1, max=3660, help="How far to look back.")] = 30,
     json_output: JsonOption = False,
     lang: LangOption = "fr",
@@ -222,26 +242,20 @@ def _open(reader: RecordsReader) -> list[Alarm]:
     return sorted((alarm for alarm in read if alarm.is_open), key=lambda alarm: alarm.urgency)
 
 
-def _line(alarm: Alarm, words: Catalogue) -> str:
-    lines = [
-        words.text(
-            "alarm.line",
-            alarm=alarm.key.id,
-            level=words.text(f"alarm.level_{alarm.level or 'none'}"),
-            state=words.text(f"alarm.state_{alarm.life}"),
-            priority=words.text(f"alarm.priority_{alarm.priority}"),
-            time=local(alarm.raised_ns),
-            version=alarm.version,
-        )
-    ]
-    if alarm.action and alarm.standing:
-        lines.append(words.text("alarm.to_do", action=words.text(alarm.action)))
-    if (shelf := alarm.shelf) is not None:
-        lines.append(words.text("alarm.line_shelf", time=local(shelf.until_ns), who=shelf.by, why=shelf.why))
-    if (outage := alarm.outage) is not None:
-        since = local(outage.since_ns)
-        lines.append(words.text("alarm.line_outage", time=since, who=outage.by, why=outage.why))
-    return "\n    ".join(lines)
+def _one(reader: RecordsReader, name: str) -> tuple[Alarm, list[Transition]] | None:
+    from palier.alarms import Alarm, AlarmError
+
+    row = next((row for row in reader.alarms() if row.id == name), None)
+    if row is None:
+        return None
+    try:
+        alarm = Alarm.from_json(row.value)
+    except AlarmError as error:
+        raise CommandError(f"the records hold an alarm of another version of Palier: {error}") from error
+    key = alarm.key
+    place = (key.site, key.machine, key.point, key.mode.value)
+    events = reader.transitions(0, "alarm")
+    return alarm, [t for t in events if (t.site, t.machine, t.point, t.channel) == place]
 
 
 def _figures_text(found: Figures, words: Catalogue) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shlex
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ ExpectOption = Annotated[
     typer.Option("--expect", metavar="VERSION", help="Refuse if it is not that version any more."),
 ]
 DataOption = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--data",
         metavar="FOLDER",
@@ -99,6 +100,8 @@ def sentence(words: Catalogue, key: str, params: Mapping[str, Any]) -> str:
 
 def seconds(text: str) -> int | None:
     """The length of `--for`: "4h", "90m", or None for "shift". Raises CommandError."""
+    from palier.operations import LONGEST_SHELF_S, SHORTEST_SHELF_S
+
     if text == "shift":
         return None
     match = _DURATION.fullmatch(text.strip())
@@ -106,7 +109,14 @@ def seconds(text: str) -> int | None:
         raise CommandError(
             f"--for must be like 4h, 90m or shift (to the end of the shift), got {text!r}", USAGE
         )
-    return int(match[1]) * _SECONDS[match[2]]
+    length_s = int(match[1]) * _SECONDS[match[2]]
+    if not SHORTEST_SHELF_S <= length_s <= LONGEST_SHELF_S:
+        raise CommandError(
+            f"--for must be at least 1m and at most {LONGEST_SHELF_S // 3600}h, got {text!r}; "
+            "longer is `palier alarms take-out`, until it is put back",
+            USAGE,
+        )
+    return length_s
 
 
 def moment_ns(text: str | None) -> int | None:
@@ -125,12 +135,14 @@ def local(ts_ns: int) -> str:
     return f"{datetime.fromtimestamp(ts_ns // 10**9, UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
-def read_records(data: Path, look: Callable[[RecordsReader], R]) -> R:
+def read_records(data: Path | None, look: Callable[[RecordsReader], R]) -> R:
     """What `look` finds in the records of an ingest. Raises CommandError."""
     from palier.historian.base import HistorianError
     from palier.historian.folder import DataFolder
     from palier.historian.records import RecordsReader
 
+    if data is None:
+        raise CommandError(f"--data is missing: name the data folder of the ingest{demo_hint()}", USAGE)
     path = DataFolder(data).records
     if not path.exists():
         raise CommandError(f"{path} does not exist: --data must be the data folder of an ingest", USAGE)
@@ -139,6 +151,14 @@ def read_records(data: Path, look: Callable[[RecordsReader], R]) -> R:
             return look(reader)
     except HistorianError as error:
         raise CommandError(str(error)) from error
+
+
+def demo_hint() -> str:
+    """Where the last demonstration keeps its data, as the end of a sentence; "" where there is none."""
+    from palier.embedded import state_folder
+
+    runs = sorted((state_folder() / "demo").glob("run-*/data"))
+    return f"; that of the last demonstration is --data {shlex.quote(str(runs[-1]))}" if runs else ""
 
 
 W = TypeVar("W", bound=StrEnum)

@@ -29,7 +29,7 @@ MachineArgument = Annotated[str, typer.Argument(metavar="MACHINE")]
 @baseline.command()
 def show(
     *,
-    data: DataOption,
+    data: DataOption = None,
     every: Annotated[bool, typer.Option("--all", help="Older versions too.")] = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,

@@ -66,7 +66,7 @@ def add(
 @intervention.command("list")
 def list_done(
     *,
-    data: DataOption,
+    data: DataOption = None,
     machine: Annotated[
         str | None, typer.Option("--machine", metavar="MACHINE", help="Of this one only.")
     ] = None,

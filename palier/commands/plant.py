@@ -209,10 +209,10 @@ class Questions:
         return self.choice(key, (yes, no), no) == yes
 
     def timezone(self) -> str:
-        """A time zone of the system's database."""
-        import zoneinfo
+        """A time zone that is known here."""
+        from palier.local_time import zone_names
 
-        known = zoneinfo.available_timezones()
+        known = zone_names()
 
         def check(answer: str) -> str | None:
             return self._words.text("plant_new.bad_timezone") if known and answer not in known else None
@@ -248,6 +248,8 @@ def _machine(ask: Questions, taken: set[str]) -> str:
     machine_id = ask.name("machine_id", taken)
     lines = ["[[machine]]", f"id = {_quoted(machine_id)}"]
     lines.append(f"name = {_quoted(ask.text('machine_name', machine_id))}")
+    if line := ask.text("machine_line", ""):
+        lines.append(f"line = {_quoted(line)}")
     lines.append(f"kind = {_quoted(ask.choice('kind', KINDS, 'machine', labels='page.kind_'))}")
     lines.append(f"criticality = {_quoted(ask.choice('criticality', CRITICALITIES, 'B'))}")
     if power_kw := ask.power():

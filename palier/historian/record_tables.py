@@ -81,7 +81,13 @@ _HOURS: Final = (
         FROM (SELECT DISTINCT start_ns / {24 * HOUR_NS} AS day, site, machine FROM waveform), hour""",  # noqa: S608
 )
 
-_MIGRATIONS: Final = (_TABLES, _HOURS, people_tables.TABLES)
+_ALARMS_BY_MODE: Final = (
+    # The last event of a key tells the state of an alarm: a sensor's is not that of its machine.
+    """UPDATE transition SET channel=coalesce(json_extract(detail, '$.mode'), '')
+        WHERE kind IN ('alarm', 'observation') AND channel='' AND json_valid(detail)""",
+)
+
+_MIGRATIONS: Final = (_TABLES, _HOURS, people_tables.TABLES, _ALARMS_BY_MODE)
 """What brings version k to k + 1 stands at place k. Never change an entry that was released: add one."""
 
 

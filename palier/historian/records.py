@@ -83,10 +83,11 @@ class RecordsReader(PeopleReader):
                     found[seq] = Verdict(row[1])
         return found
 
-    def states(self, site: str | None = None) -> dict[tuple[str, str], str]:
-        """States in force: JSON text by (site, key)."""
+    def states(self, site: str | None = None, prefix: str = "") -> dict[tuple[str, str], str]:
+        """States in force: JSON text by (site, key), of keys that begin with `prefix`."""
         rows = self._database.query(
-            "SELECT site, key, value FROM state WHERE site=coalesce(?, site)", (site,)
+            "SELECT site, key, value FROM state WHERE site=coalesce(?, site) AND key>=? AND key<?",
+            (site, prefix, prefix + chr(0x10FFFF)),
         )
         return {(row[0], row[1]): row[2] for row in rows}
 
@@ -180,13 +181,20 @@ class RecordsReader(PeopleReader):
         return {FrameId(edge, epoch, seq): n for edge, epoch, seq, n in rows}
 
     def dirty_hours(self, before_ns: int, limit: int) -> tuple[DirtyHour, ...]:
-        """The oldest hours that wait for their hourly rows and start before a time."""
+        """The newest hours that wait for their hourly rows and start before a time.
+
+        A trend of today must not wait for a backlog's month, nor an hour be computed while it still fills.
+        """
         rows = self._database.query(
             "SELECT site, machine, start_ns FROM dirty_hour WHERE start_ns<? "
-            "ORDER BY start_ns, site, machine LIMIT ?",
+            "ORDER BY start_ns DESC, site, machine LIMIT ?",
             (clamp(before_ns), limit),
         )
         return tuple(DirtyHour(*row) for row in rows)
+
+    def changes(self) -> int:
+        """Another number after each commit of the ingest: the last of a commit's three stores."""
+        return self._database.changes()
 
     def close(self) -> None:
         """Let go of the file. Closing twice is allowed."""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -22,6 +19,7 @@ from palier.historian.rows import Verdict
 from palier.historian.sqlite import SqliteHistorian
 from palier.plant import Plant, load_plant
 from palier.ranges import Ranges
+from tests.support.forked import Forked
 from tests.support.services import Mosquitto, free_port
 from tests.support.waiting import eventually
 
@@ -141,20 +139,13 @@ class Ingest:
     config: Path
     data: DataFolder
     health_port: int
-    process: subprocess.Popen[bytes] | None = None
+    process: Forked | None = None
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, defect: str = "") -> None:
         """Start it; `defect` is Python that is run before, to break it on purpose."""
         code = f"{defect}\nfrom palier.cli import main\nmain(['ingest', '--config', {str(self.config)!r}])"
-        log = (self.data.path.parent / "ingest.log").open("ab")
-        with log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", code],
-                env={**os.environ, **self.environment},
-                stdout=log,
-                stderr=log,
-            )
+        self.process = Forked(code, self.environment, self.data.path.parent / "ingest.log")
 
     def wait_ready(self) -> None:
         eventually(self.ready, 30, f"readiness of the ingest; see {self.data.path.parent / 'ingest.log'}")

@@ -219,10 +219,13 @@ def test_killed_before_an_alarm_is_told_it_is_told_once_by_mail_and_event(
         assert records.notices() == ()
 
 
+SOON = "from ingest import edges, expected\nedges.ABSENT_S = expected.ABSENT_S = 0.2"
+
+
 def test_a_gateway_that_stays_away_and_a_ledger_that_does_not_add_up_are_alarms(
     ingest: Ingest, gateway: Gateway
 ) -> None:
-    ingest.start("from ingest import edges; edges.ABSENT_S = 0.2")
+    ingest.start(SOON)
     gateway.wait_for_host().born()
     seq = send(gateway, waveform(START + SECOND))
     gateway.report(seq, acquired=seq)  # the last of them vanished
@@ -235,3 +238,9 @@ def test_a_gateway_that_stays_away_and_a_ledger_that_does_not_add_up_are_alarms(
     gateway.born()
     eventually(lambda: lives(ingest).get("g1/gateway") is Life.RETURNED, 10, "the gateway back")
     assert alarms(ingest)["g1/gateway"].action == "remedy.check_gateway"
+    ingest.stop()
+    gateway.die()  # nobody hears it, and no broker keeps it
+    ingest.start(SOON)
+    eventually(
+        lambda: lives(ingest)["g1/gateway"] is Life.UNACKNOWLEDGED, 20, "the gateway that is not heard"
+    )

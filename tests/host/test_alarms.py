@@ -15,6 +15,7 @@ from ingest.alarms import Alarms, Announce, Effect, Keep, Record, Running, Tick,
 from models.detection import sensors
 from models.detection.zones import BAND_TOO_NARROW, Judgement, unknown
 from models.types import State
+from palier.alarm_aside import Shelf
 from palier.alarms import Alarm, AlarmKey, Cause, Level, Life, Mode, Priority, What
 from palier.historian.rows import AlarmRow
 from tests.support.alarms import BLOCK_NS, KEY, MACHINE, POINT, SITE, velocity
@@ -319,16 +320,19 @@ def test_calm_blocks_of_a_healthy_part_cost_no_row() -> None:
     assert step(Alarms(), [velocity(1, CALM)]) == (Alarms(), ())
 
 
-def test_the_list_begins_with_what_waits_for_somebody() -> None:
-    keys = [replace(KEY, point=str(n)) for n in range(4)]
-    state, _ = step(
-        Alarms(),
-        [velocity(1, ALERT, key=keys[0]), velocity(2, DANGER, key=keys[1]), velocity(3, ALERT, key=keys[2])],
-    )
-    from ingest.alarm_life import acknowledge
-
-    state, _ = amend(state, acknowledge(state.get(keys[1]), 9, "h"))
-    assert [alarm.key for alarm in state.open] == [keys[2], keys[0], keys[1]]
+def test_the_list_is_by_priority_then_by_what_waits_for_somebody_and_ends_with_what_is_put_aside() -> None:
+    one = Alarm(KEY, level=Level.ALERT, standing=Level.ALERT, priority=Priority.LOW, acknowledged=False)
+    danger = replace(one, level=Level.DANGER, standing=Level.DANGER, priority=Priority.HIGH)
+    in_order = [
+        replace(danger, raised_ns=1),
+        replace(danger, raised_ns=2, acknowledged=True),
+        replace(one, raised_ns=4),
+        replace(one, raised_ns=3),
+        replace(one, raised_ns=5, acknowledged=True),
+        replace(danger, raised_ns=6, acknowledged=True, shelf=Shelf(9, "h", "known")),
+    ]
+    mixed = in_order[3:] + in_order[:3]
+    assert sorted(mixed, key=lambda alarm: alarm.urgency) == in_order
 
 
 def test_event_ids_follow_from_what_happened() -> None:

@@ -110,7 +110,9 @@ def records(tmp_path: Path) -> Iterator[Records]:
 
 
 def notifier(records: Records, settings: NotifySettings, wall_ns: int = NOW_NS) -> Notifier:
-    return Notifier(records, records.notices(), channels(settings), wall_ns=lambda: wall_ns)
+    return Notifier(
+        records, records.notices(), channels(settings, "Africa/Casablanca"), wall_ns=lambda: wall_ns
+    )
 
 
 def raise_alarm(records: Records, who: Notifier, *values: float) -> tuple[Pending, ...]:
@@ -298,7 +300,7 @@ def test_a_secret_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None
         webhook=WebhookSettings(url="https://example.org", token_file=tmp_path / "none")
     )
     with pytest.raises(ConfigError, match="can't be read"):
-        channels(settings)
+        channels(settings, "Africa/Casablanca")
 
 
 def ids(rows: Iterable[NoticeRow]) -> list[str]:

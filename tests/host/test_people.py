@@ -15,6 +15,7 @@ from ingest.notify import Pending
 from ingest.people import RETRY_S, TICK_S, WAITING_COMMANDS, People
 from palier.alarms import Life
 from palier.clock import PlantClock
+from palier.historian.rows import Transition
 from palier.ledger import LedgerLine
 from palier.operations import Acknowledge, Command, Shelve
 from palier.wire.operations import encode_command
@@ -149,6 +150,13 @@ def test_a_gateway_is_heard_once_the_records_are_back(bench: Bench) -> None:
     bench.turn(RETRY_S)
     assert {key.id for key in bench.keeper.desk.alarms.known} == {KEY.id, "gw-1/gateway"}
     assert {key.site for key in bench.keeper.desk.alarms.known} == {SITE}
+
+
+def test_what_others_made_durable_is_told_to_the_series(bench: Bench) -> None:
+    learned = Transition("baseline:x", SITE, "P-101", "", "", 1, "baseline", "learned", "learning", "{}")
+    bench.keeper.tell([learned])
+    bench.turn()
+    assert list(bench.fakes.written[-1].fields["event_id"]) == ["baseline:x"]
 
 
 def line(edge: str, epoch: str, adds_up: bool | None) -> LedgerLine:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from ingest.batch import WorkFrame
-from ingest.knowledge import Knowledge, Speeds
+from ingest.knowledge import SPEEDS_KEPT, Knowledge, Speeds
 from ingest.scoring import Scored, Scorer
 from models.features.catalogue import CATALOGUE, NAMES
 from palier.frames import QUALITY_BAD, QUALITY_GOOD, FrameId, Waveform
@@ -122,6 +122,16 @@ def test_a_late_block_finds_the_speed_of_its_own_time(knowledge: Knowledge) -> N
             "usine", readings(T0 + minute * 60 * SECOND, "p1/n", [rpm], machine="broche", unit="r/min")
         )
     assert speeds.shaft_hz("usine", waveform(T0 + 61 * SECOND, machine="broche")) == pytest.approx(100.0)
+
+
+def test_a_backlog_does_not_push_out_the_speed_of_now(knowledge: Knowledge) -> None:
+    speeds = Speeds(knowledge)
+    day = [T0 - (SPEEDS_KEPT - k) * 60 * SECOND for k in range(SPEEDS_KEPT)]
+    speeds.take("usine", readings(T0, "p1/n", [6000.0], machine="broche", unit="r/min"))
+    for ts_ns in day:
+        speeds.take("usine", readings(ts_ns, "p1/n", [3000.0], machine="broche", unit="r/min"), live=False)
+    assert speeds.shaft_hz("usine", waveform(T0, machine="broche")) == pytest.approx(100.0)
+    assert speeds.shaft_hz("usine", waveform(day[9], machine="broche")) == pytest.approx(50.0)
 
 
 def test_an_unknown_speed_leaves_only_what_needs_it_unknown(knowledge: Knowledge) -> None:

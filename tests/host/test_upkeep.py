@@ -155,7 +155,7 @@ def test_a_late_backlog_is_right_too(house: House) -> None:
     house.turn(CLOSED + HOUR_NS)
     assert house.blocks() == {0: 1.0, 1: 1.0}
     house.store(*minutes(*range(0, 30, 10)), *minutes(-30))
-    assert house.waiting() == [-1, 0]
+    assert house.waiting() == [0, -1]
     house.turn(T0 + 9 * HOUR_NS)
     assert house.blocks() == {-1: 1.0, 0: 4.0, 1: 1.0}
 

@@ -20,12 +20,19 @@ from palier.operations import Baseline, BaselineStatus
 from tests.support import watched_pump as pump
 from tests.support.watched_pump import PLACE, Host
 
-NOW_NS = round((pump.T0_S + 1010 * pump.EVERY_S) * 1e9)
+NOW_NS = pump.LEARNED_NS
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
     one = Host(SqliteHistorian(tmp_path / "historian.sqlite"))
+    yield one
+    one.historian.close()
+
+
+@pytest.fixture
+def gathered(tmp_path: Path) -> Iterator[Host]:
+    one = pump.gathered_host(tmp_path)
     yield one
     one.historian.close()
 
@@ -56,25 +63,22 @@ def test_progress_is_told_and_stands_still_in_alarm(host: Host) -> None:
     assert [row.version for row in host.baselines.values()] == [1]
 
 
-def test_what_was_in_alarm_or_refused_is_not_learned(host: Host) -> None:
-    host.commit([pump.healthy(k) for k in range(1010)])
-    assert host.watching.due() == (PLACE,)
-    calm = host.fit(NOW_NS)
-    host.commit([loud(k) for k in range(1010, 1110)])
-    after = host.fit(NOW_NS + 100 * round(pump.EVERY_S * 1e9))
+def test_what_was_in_alarm_or_refused_is_not_learned(gathered: Host) -> None:
+    assert gathered.watching.due() == (PLACE,)
+    calm = gathered.fit(NOW_NS)
+    gathered.commit([loud(k) for k in range(1010, 1110)])
+    after = gathered.fit(NOW_NS + 100 * round(pump.EVERY_S * 1e9))
     assert isinstance(calm, PointModel)
     assert isinstance(after, PointModel)
     assert after.baseline.blocks == calm.baseline.blocks
     assert np.array_equal(after.baseline.sigma, calm.baseline.sigma, equal_nan=True)
 
 
-def test_a_day_after_an_intervention_is_not_learned(host: Host) -> None:
-    host.commit([pump.healthy(k) for k in range(1010)])
-    one = host.watching.watch.watched(PLACE)
+def test_a_day_after_an_intervention_is_not_learned(gathered: Host) -> None:
+    one = gathered.watching.watch.watched(PLACE)
     assert one is not None
     gathering = Gathering(one)
-    for features, states in asks(one, Learning(), NOW_NS):
-        gathering.add(host.read(features), host.read(states))
+    gathering.add(*gathered.whole(asks(one, Learning(), NOW_NS)))
     done_ns = round((pump.T0_S + 86_400) * 1e9)
     refused = gathering.fit(version=1, features_of_machine=17, interventions_ns=[done_ns])
     assert refused == BASELINE_TOO_SHORT
@@ -82,9 +86,8 @@ def test_a_day_after_an_intervention_is_not_learned(host: Host) -> None:
     assert (again.due, again.try_at, again.refused) == (False, 1060, "baseline_too_short")
 
 
-def test_what_the_historian_gives_is_learned_as_it_came(host: Host) -> None:
-    host.commit([pump.healthy(k) for k in range(1010)])
-    model = host.fit(NOW_NS)
+def test_what_the_historian_gives_is_learned_as_it_came(gathered: Host) -> None:
+    model = gathered.fit(NOW_NS)
     assert isinstance(model, PointModel)
     features = np.array([pump.healthy(k).scored.features for k in range(1010)])
     known = ~np.isnan(features).any(axis=0)
@@ -120,14 +123,13 @@ def test_opened_again_it_forgets_and_learns_from_a_day_after_the_intervention(tm
     host.historian.close()
 
 
-def test_shocks_of_a_spiking_cable_are_not_learned(host: Host) -> None:
+def test_shocks_of_a_spiking_cable_are_not_learned(gathered: Host) -> None:
     sound = pump.sound()[0]
     features = sound.features.copy()
     features[:, FEATURE["spikes"]] = 50
     features[:, FEATURE["kurtosis"]] = 40
-    host.commit([pump.healthy(k) for k in range(1010)])
-    host.commit([pump.at(replace(sound, features=features), k) for k in range(1010, 1410)])
-    model = host.fit(NOW_NS + 400 * round(pump.EVERY_S * 1e9))
+    gathered.commit([pump.at(replace(sound, features=features), k) for k in range(1010, 1410)])
+    model = gathered.fit(NOW_NS + 400 * round(pump.EVERY_S * 1e9))
     assert isinstance(model, PointModel)
     assert (model.levels[:, FEATURE["kurtosis"]] < 10).all()
     assert model.baseline.blocks == 1410

@@ -209,7 +209,7 @@ def test_plant_check_tells_every_mistake_and_exits_with_2(
 
 
 SITE = ("khouribga", "", "")
-MACHINE = ("P-101", 'Pompe à "pulpe"', "pump", "A", "250,5", "fixed", "890", "none")
+MACHINE = ("P-101", 'Pompe à "pulpe"', "Broyage", "pump", "A", "250,5", "fixed", "890", "none")
 POINT = ("", "palier CA", "22220", "", "", "", "", "", "o")
 
 
@@ -229,12 +229,8 @@ def answer(*answers: str, lang: str = "fr") -> str:
 def test_plant_new_writes_what_check_accepts(guided: Path) -> None:
     answer(*SITE, *MACHINE, "1", *POINT)
     (machine,) = load_plant(guided).machines
-    assert (machine.id, machine.name, machine.power_kw, machine.speed_rpm) == (
-        "P-101",
-        'Pompe à "pulpe"',
-        250.5,
-        890,
-    )
+    assert (machine.id, machine.name, machine.line) == ("P-101", 'Pompe à "pulpe"', "Broyage")
+    assert (machine.power_kw, machine.speed_rpm) == (250.5, 890)
     (point,) = machine.points
     assert point.bearing is not None
     assert (point.bearing.designation, [c.id for c in point.channels]) == ("22220", ["H", "T"])
@@ -242,7 +238,24 @@ def test_plant_new_writes_what_check_accepts(guided: Path) -> None:
 
 def test_plant_new_asks_again_until_the_answer_fits(guided: Path) -> None:
     seen = answer(
-        "a b", *SITE, "P 101", "P-101", "", "pomp", "", "", "-1", "x", "7", "", "0", "890", "", "1", *POINT
+        "a b",
+        *SITE,
+        "P 101",
+        "P-101",
+        "",
+        "",
+        "pomp",
+        "",
+        "",
+        "-1",
+        "x",
+        "7",
+        "",
+        "0",
+        "890",
+        "",
+        "1",
+        *POINT,
     )
     assert seen.count("Cette valeur ne convient pas") == 6
     assert load_plant(guided).machines[0].id == "P-101"
@@ -258,7 +271,7 @@ def test_plant_new_adds_to_a_plant_and_leaves_the_rest_alone(guided: Path) -> No
 
 
 def test_plant_new_takes_the_words_of_the_trade(guided: Path) -> None:
-    machine = ("V-1", "", "motoreducteur", "b", "", "Inconnue", "3")
+    machine = ("V-1", "", "", "motoreducteur", "b", "", "Inconnue", "3")
     seen = answer(*SITE, *machine, "1", "", "", "", "", "aimant", "", "", "inconnue", "n")
     assert "Type de machine (pompe, ventilateur," in seen
     (found,) = load_plant(guided).machines

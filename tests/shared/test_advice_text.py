@@ -154,7 +154,17 @@ def test_numbers_have_about_three_figures(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("hours", "text"),
-    [(72.0, "72 h"), (168.0, "1 semaine"), (672.0, "4 semaines"), (720.0, "30 jours"), (240.0, "10 jours")],
+    [
+        (72.0, "72 h"),
+        (168.0, "1 semaine"),
+        (672.0, "4 semaines"),
+        (720.0, "30 jours"),
+        (240.0, "10 jours"),
+        (3.9, "3 h"),
+        (71.999_999_999_9, "72 h"),
+        (143.0, "5 jours"),
+        (0.4, "maintenant"),
+    ],
 )
 def test_deadlines_are_told_as_people_plan(hours: float, text: str) -> None:
     assert deadline_text(hours, WORDS["fr"]) == text
@@ -193,6 +203,11 @@ def test_what_there_is_room_for_is_told_and_nothing_else() -> None:
 def test_how_far_a_bearing_has_come_is_told(stage: int, word: str) -> None:
     text = advice_text(replace(advice(Fault.OUTER_RING, 3, longest("warmer")), stage=stage), WORDS["fr"])
     assert f"Défaut {word}" in text
+
+
+def test_beside_a_grave_fault_nothing_is_called_early() -> None:
+    grave = replace(advice(Fault.OUTER_RING, 4, longest("warmer")), stage=2)
+    assert "naissant" not in advice_text(grave, WORDS["fr"])
 
 
 def test_of_many_look_alikes_the_first_are_told_where_there_is_no_room_for_all() -> None:

@@ -16,13 +16,24 @@ import palier.asking
 from ingest.alarm_desk import Desk
 from ingest.alarm_records import batch_of, together
 from ingest.alarms import Alarms, step
+from palier.alarm_finding import Finding
 from palier.alarms import Life
 from palier.commands.alarms import alarms
 from palier.commands.baseline import baseline
 from palier.commands.intervention import intervention
 from palier.historian.folder import DataFolder
 from palier.historian.records import Records
-from palier.operations import Baseline, BaselineStatus, CauseCode, Found, InterventionKind
+from palier.operations import (
+    Acknowledge,
+    Baseline,
+    BaselineStatus,
+    CauseCode,
+    Found,
+    Intervene,
+    InterventionKind,
+    RelearnBaseline,
+    Shelve,
+)
 from palier.options import CommandError
 from palier.strict_toml import ConfigError
 from tests.support.alarms import KEY, MACHINE, SITE, alarm_of, ask, velocity
@@ -113,7 +124,7 @@ def test_without_a_site_the_setting_is_named() -> None:
     ("arguments", "sentence"),
     [
         (("acknowledge", "P-101"), "an alarm must be"),
-        (("shelve", ID, "--why", "x", "--for", "9h"), "for_s must be an integer from 60 to 28800"),
+        (("shelve", ID, "--why", "x", "--for", "9h"), "--for must be at least 1m and at most 8h"),
         (("shelve", ID, "--why", "x", "--for", "soon"), "--for must be like 4h"),
         (("shelve", ID, "--why", " "), "why must be there"),
         (("verdict", ID, "maybe"), "VERDICT must be one of"),
@@ -163,8 +174,6 @@ def test_a_verdict(host: FakeAlarmHost) -> None:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """An ingest's folder with an acknowledged danger, a shelved alert, an intervention and a baseline."""
-    from palier.operations import Acknowledge, Intervene, RelearnBaseline, Shelve
-
     folder = DataFolder(tmp_path / "data").create()
     other = replace(KEY, point="9")
     state, effects = step(Alarms(), [velocity(1, 8.0), velocity(2, 5.0, key=other)])
@@ -195,6 +204,25 @@ def test_the_list_is_read_from_the_records_the_most_urgent_first(data: Path) -> 
     assert {one["state"] for one in told} == {"acknowledged", "shelved"}
 
 
+def test_one_alarm_is_shown_with_its_cause_and_its_history(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data").create()
+    found = Finding(1, "outer_ring", 0.87, 3, "plan", 672.0, "bearing", "2", (("inner_ring", 0.4),))
+    state, effects = step(Alarms(), [replace(velocity(1, 5.0), found=found, deadline_h=672.0)])
+    seen = ask(replace(words("alert"), alarms=state), Acknowledge(ID, "vu"), 10**15)
+    with closing(Records(folder.records)) as records:
+        records.commit(together(batch_of(effects), batch_of(seen.effects)))
+    shown = run(alarms, "show", ID, "--data", str(folder.path)).output
+    assert "bague externe" in shown
+    assert "Peut-être aussi" in shown
+    assert "remplacer le roulement" in shown
+    assert "apparue" in shown
+    assert "acquittée (h.alami : vu)" in shown
+    told = json.loads(run(alarms, "show", ID, "--data", str(folder.path), "--json").output)
+    assert (told["fault"], told["confidence"], told["deadline_h"]) == ("outer_ring", 0.87, 672.0)
+    assert [one["what"] for one in told["history"]] == ["raised", "acknowledged"]
+    assert isinstance(run(alarms, "show", "X/vibration", "--data", str(folder.path)).exception, CommandError)
+
+
 def test_figures_are_read_from_the_records(data: Path) -> None:
     told = json.loads(run(alarms, "figures", "--data", str(data), "--json").output)
     assert told["raises"] == 0  # those of 1970 are not of the last month
@@ -219,3 +247,14 @@ def test_nothing_open_is_said_so(tmp_path: Path, lang: str) -> None:
     assert (result.exit_code, bool(result.output.strip())) == (0, True)
     result = run(baseline, "show", "--data", str(tmp_path / "none"))
     assert isinstance(result.exception, CommandError)
+
+
+def test_without_data_the_folder_of_the_last_demonstration_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PALIER_HOME", str(tmp_path))
+    monkeypatch.delenv("PALIER_INGEST_DATA", raising=False)
+    assert str(run(alarms, "list").exception) == "--data is missing: name the data folder of the ingest"
+    last = tmp_path / "demo" / "run-20261102-080000" / "data"
+    last.mkdir(parents=True)
+    assert f"--data {last}" in str(run(alarms, "list").exception)

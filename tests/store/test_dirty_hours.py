@@ -34,11 +34,11 @@ def records(path: Path) -> Iterator[Records]:
     store.close()
 
 
-def test_hours_wait_oldest_first_each_once(records: Records) -> None:
+def test_hours_wait_newest_first_each_once(records: Records) -> None:
     records.commit(RecordsBatch(dirty_hours=(hour(5), hour(3), hour(3, "b"))))
     records.commit(RecordsBatch(dirty_hours=(hour(3), hour(4))))
-    assert records.dirty_hours(EVER, 10) == (hour(3, "b"), hour(3), hour(4), hour(5))
-    assert records.dirty_hours(EVER, 2) == (hour(3, "b"), hour(3))
+    assert records.dirty_hours(EVER, 10) == (hour(5), hour(4), hour(3, "b"), hour(3))
+    assert records.dirty_hours(EVER, 2) == (hour(5), hour(4))
     assert records.dirty_hours(4 * HOUR_NS, 10) == (hour(3, "b"), hour(3))
 
 
@@ -48,7 +48,7 @@ def test_what_is_forgotten_may_be_marked_again(records: Records) -> None:
         records.forget_hours([hour(3)])
         assert records.dirty_hours(EVER, 10) == (hour(4),)
     records.commit(RecordsBatch(dirty_hours=(hour(3),)))
-    assert records.dirty_hours(EVER, 10) == (hour(3), hour(4))
+    assert records.dirty_hours(EVER, 10) == (hour(4), hour(3))
 
 
 def test_marks_stand_and_fall_with_their_commit(records: Records) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -28,13 +28,14 @@ from palier.historian.rows import BaselineRow
 from palier.historian.sqlite import SqliteHistorian
 from palier.limits import load_limits
 from palier.plant import load_sample_plant
-from simulators.faults import BearingDamage
+from simulators.courses import Constant
+from simulators.faults import LOCAL_KINDS, Fault, FaultKind
 from simulators.kinds import anatomy_of
 from simulators.machines.machine import Machine, waveform_channels
 
 T0_S = 1_790_000_000.0
 EVERY_S = 600.0
-SOUND_BLOCKS = 48
+SOUND_BLOCKS = 32
 PUMP = "P-101"
 POINT = "2"
 
@@ -55,16 +56,17 @@ def _pump() -> tuple[MachineSpec, PointSpec]:
     return machine, point
 
 
-def simulated(severities: Sequence[float], seed: int) -> list[Scored]:
-    """Blocks of the pump whose outer ring is damaged so far, with their features."""
+def simulated(severities: Sequence[float], seed: int, kind: FaultKind = FaultKind.OUTER_RING) -> list[Scored]:
+    """Blocks of the pump with a fault so severe, of its outer ring or another, with their features."""
     spec, point = _pump()
     known = knowledge()
     channels = [point.channels[j] for j in waveform_channels(point)]
     works = []
     for i, severity in enumerate(severities):
-        faults = [BearingDamage(POINT, "outer_ring", severity)] if severity else []
-        machine = Machine(spec, anatomy_of(spec), seed=seed + i, start_s=T0_S, faults=faults)
-        block = machine.acquire(point, channels[0].n_samples or 0, channels[0].fs_hz or 0.0)
+        where = POINT if kind in LOCAL_KINDS else ""
+        faults = [Fault(kind, Constant(severity), where)] if severity else []
+        machine = Machine(spec, anatomy_of(spec), seed=seed + i, faults=faults)
+        block = machine.acquire(point, channels[0].n_samples or 0, channels[0].fs_hz or 0.0, T0_S)
         frame = Waveform(
             machine=PUMP,
             point=POINT,
@@ -150,28 +152,27 @@ class Host:
             start_ns=ask.start_ns, end_ns=ask.end_ns,
         )  # fmt: skip
 
+    def whole(self, hours: Iterable[tuple[Ask, Ask]]) -> tuple[Table, Table]:
+        """What is read an hour at a time, at once."""
+        first, *_, last = [*hours]
+        features, states = (replace(a, end_ns=b.end_ns) for a, b in zip(first, last, strict=True))
+        return self.read(features), self.read(states)
+
     def fit(self, now_ns: int) -> PointModel | Refusal:
         """What the shell does when a point is due."""
         one = self.watching.watch.watched(PLACE)
         assert one is not None
         learning = self.watching.learning[PLACE]
         gathering = Gathering(one)
-        for features, states in asks(one, learning, now_ns):
-            gathering.add(self.read(features), self.read(states))
+        gathering.add(*self.whole(asks(one, learning, now_ns)))
         columns = self.watching.watch.columns_of_machine(*PLACE[:2])
         return gathering.fit(version=learning.version, features_of_machine=columns)
 
 
-def learned(folder: Path, blocks: int = 1010) -> Host:
-    """A host that has learned the pump, from blocks that came before the first of its clock."""
-    host = Host(SqliteHistorian(folder / "historian.sqlite"))
-    for first in range(0, blocks, 101):
-        host.commit([healthy(k) for k in range(first, first + 101)])
-    now_ns = round((T0_S + blocks * EVERY_S) * 1e9)
-    model = host.fit(now_ns)
-    assert isinstance(model, PointModel), model
-    host.keep(host.watching.learned(PLACE, model, now_ns))
-    return host
+LEARNED = 1010
+"""Blocks from which a baseline is learned: the first of them is the 0th of the clock."""
+
+LEARNED_NS = round((T0_S + LEARNED * EVERY_S) * 1e9)
 
 
 def same(left: Watching, right: Watching) -> bool:
@@ -190,18 +191,43 @@ def same(left: Watching, right: Watching) -> bool:
 
 
 @cache
-def _learned_once() -> tuple[Watching, dict[tuple[str, str], str], dict[tuple[str, int], BaselineRow]]:
+def _gathered_once() -> tuple[Host, bytes]:
+    """A host, and the file of its historian."""
     with TemporaryDirectory() as folder:
-        host = learned(Path(folder))
+        path = Path(folder) / "historian.sqlite"
+        host = Host(SqliteHistorian(path))
+        for first in range(0, LEARNED, 101):
+            host.commit([healthy(k) for k in range(first, first + 101)])
         host.historian.close()
-        return host.watching, host.told, host.baselines
+        return host, path.read_bytes()
+
+
+def gathered_host(folder: Path) -> Host:
+    """A host that has all blocks that the pump is learned from, and is about to learn it."""
+    host, historian = _gathered_once()
+    path = folder / "historian.sqlite"
+    path.write_bytes(historian)
+    return _copy(host, SqliteHistorian(path))
+
+
+@cache
+def _learned_once() -> Host:
+    with TemporaryDirectory() as folder:
+        host = gathered_host(Path(folder))
+        model = host.fit(LEARNED_NS)
+        assert isinstance(model, PointModel), model
+        host.keep(host.watching.learned(PLACE, model, LEARNED_NS))
+        host.historian.close()
+        return host
 
 
 def learned_host(folder: Path) -> Host:
     """A host that has learned the pump; its own historian is still empty."""
-    watching, told, baselines = _learned_once()
-    historian = SqliteHistorian(folder / "after.sqlite")
-    return Host(historian, watching, dict(told), dict(baselines))
+    return _copy(_learned_once(), SqliteHistorian(folder / "after.sqlite"))
+
+
+def _copy(host: Host, historian: SqliteHistorian) -> Host:
+    return Host(historian, host.watching, dict(host.told), dict(host.baselines), dict(host.in_force))
 
 
 def restarted(host: Host) -> Watching:
