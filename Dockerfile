@@ -24,6 +24,11 @@ FROM ${PYTHON_IMAGE}
 ENV PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     PATH=/opt/palier/bin:$PATH PALIER_HOME=/var/lib/palier \
     PALIER_HEALTH_URL=http://127.0.0.1:8080/healthz
+# Pango and a font that has Latin and Arabic letters: `palier report` prints PDF with them.
+# hadolint ignore=DL3008
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
+    && rm -rf /var/lib/apt/lists/*
 # A fixed number, so that it can be said in files and policies; compose runs it as the owner of the secrets.
 RUN groupadd --gid 10001 palier \
     && useradd --uid 10001 --gid palier --no-log-init --home-dir /var/lib/palier --no-create-home palier \

@@ -11,7 +11,7 @@ LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-ur
 COMPILE = $(UV) pip compile pyproject.toml $(LOCKED)
 JOBS   ?= 3
 
-.PHONY: help demo up backup restore test test-long compose-test bench shell check format services lock proto vendor clean
+.PHONY: help demo up backup restore test test-long compose-test bench shell check format services lock proto vendor screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,7 +57,7 @@ services: ## mosquitto, InfluxDB and Chromium for the tests, from Debian's packa
 
 lock: .tools/uv ## make the hashed lock files anew
 	@$(COMPILE) -o requirements/core.txt
-	@$(COMPILE) --extra web --extra influx --extra provision -o requirements/server.txt
+	@$(COMPILE) --extra web --extra influx --extra provision --extra report -o requirements/server.txt
 	@$(COMPILE) --extra all --extra grafana --group dev -o requirements/dev.txt
 	@echo 'hatchling>=1.27' | $(UV) pip compile - $(LOCKED) -o requirements/build.txt
 	@echo uv | $(UV) pip compile - $(LOCKED) -o requirements/uv.txt
@@ -68,6 +68,9 @@ proto: $(VENV)/.ready ## write palier/wire/sparkplug_pb2.py from sparkplug.proto
 
 vendor: ## fetch uPlot's two files from npm and check them against their hashes
 	@sh dashboards/console/static/vendor/fetch.sh
+
+screenshots: $(VENV)/.ready ## the pictures of README and docs, taken of the demo: three minutes, and Chromium
+	@PYTHONSAFEPATH=1 $(BIN)/python docs/screenshots.py
 
 clean: ## remove what make has made
 	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

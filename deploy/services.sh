@@ -6,6 +6,9 @@ has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 has mosquitto || packages="$packages mosquitto"
 has influxd || packages="$packages influxdb"
 has chromium || packages="$packages chromium"
+# What a report's PDF is set with: Pango, and a font that has Arabic too.
+ldconfig -p 2>/dev/null | grep -q libpangoft2 || packages="$packages libpangoft2-1.0-0"
+[ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || packages="$packages fonts-dejavu-core"
 if [ -z "$packages" ]; then
   echo "mosquitto, influxd and chromium are there."
   exit 0

@@ -55,6 +55,7 @@ _ORDER: Final = (
     "intervention",
     "baseline",
     "ledger",
+    "report",
     "plant",
     "provision",
     "historian",

@@ -17,6 +17,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "provision": ("cryptography",),
     "dashboards": ("grafana_foundation_sdk",),
     "grafana": ("grafana_client",),
+    "report": ("weasyprint", "jinja2"),
     "fast": ("numba",),
 }
 """The modules that each extra of pyproject.toml brings."""

@@ -150,6 +150,15 @@ def test_the_image_is_two_stages_of_one_pinned_python() -> None:
     assert "--no-build-isolation" in text  # else the build would fetch hatchling unhashed
 
 
+def test_the_image_can_print_a_report() -> None:
+    """WeasyPrint from the lock, and the system's libraries that `palier report` asks for where they lack."""
+    from palier.report.render import PACKAGES
+
+    assert re.search(r"^weasyprint==", (ROOT / "requirements" / "server.txt").read_text(), re.MULTILINE)
+    final = (ROOT / "Dockerfile").read_text().rsplit("FROM ", 1)[1]
+    assert f"apt-get install -y -qq --no-install-recommends {PACKAGES}" in final
+
+
 def test_only_what_is_named_goes_to_the_engine() -> None:
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert lines[0] == "*"
