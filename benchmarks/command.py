@@ -159,6 +159,38 @@ def ingest(
 
 
 @bench.command(
+    short_help="The page: fifty viewers, memory, latency, weight, first paint.",
+    epilog="\b\nExample:\n  palier bench page\n  palier bench page --quick --json",
+)
+def page(
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small plant: some seconds instead of some minutes.")
+    ] = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure the page: what fifty viewers cost, how soon a commit is before their eyes, how much it weighs.
+
+    It runs `palier console` over a plant of 5 and of 500 machines in a temporary folder that is written as an
+    ingest writes it. Beside the streams stand as many viewers that fetch the overview anew each second. The
+    first paint is Chromium's, where it and playwright are installed.
+    """
+    from .page import FULL, QUICK, bench_page
+
+    report = bench_page(QUICK if quick else FULL, tell=lambda what: _tell(what, quiet=quiet or json_output))
+    if json_output:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
+        return
+    from rich.console import Console
+
+    from .page_tables import show
+
+    console = Console()
+    show(report, console if console.is_terminal else Console(width=WIDTH))
+
+
+@bench.command(
     short_help="Detection and diagnosis on recorded data, against published figures.",
     epilog="\b\nExample:\n  palier bench detection --data recordings\n"
     "  palier bench detection --data recordings --only skab-outliers --json",
@@ -205,6 +237,61 @@ def detection(
         show(report, console if console.is_terminal else Console(width=WIDTH))
     if report.failed:
         raise typer.Exit(FAILED)
+
+
+@bench.command(
+    short_help="The simulated plant: speed, levels, rise with the severity, diagnoses.",
+    epilog="\b\nExample:\n  palier bench simulators --quick\n"
+    "  palier bench simulators --write docs/simulators.md",
+)
+def simulators(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Only how much faster than time it runs.")] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write", metavar="FILE", help="Also write the tables into this page, between its marks."
+        ),
+    ] = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure the simulated machines: processor time of three channels, levels, indicators, diagnoses.
+
+    Levels in good order and the rise of each indicator with the severity stand beside what is expected of
+    such machines; every fault is put before the diagnosis at half severity.
+    """
+    from .machine import hold_blas_to_one_thread
+
+    hold_blas_to_one_thread()  # before anything imports numpy
+    from .simulators import bench_simulators
+    from .simulators_tables import markdown, replaced
+
+    if quick and write is not None:
+        raise CommandError("--write needs all tables: leave out --quick", USAGE)
+    page = None if write is None else _page(write)
+    report = bench_simulators(quick=quick, tell=lambda what: _tell(what, quiet=quiet or json_output))
+    measured = markdown(report)
+    if write is not None and page is not None:
+        _write(write, replaced(page, measured))
+    if json_output:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
+    elif not quiet:
+        typer.echo(measured)
+
+
+def _page(path: Path) -> str:
+    """A page that can be written into: told before minutes of measuring, not after."""
+    from .simulators_tables import replaced
+
+    try:
+        page = path.read_text("utf-8")
+        replaced(page, "")
+    except ValueError as error:
+        raise CommandError(f"--write: {path}: {error}", USAGE) from error
+    except OSError as error:
+        raise CommandError(f"--write: {path} can't be read: {error.strerror}", USAGE) from error
+    return page
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,7 +1,10 @@
-"""The built-in page: a plant overview for a wall screen and a page for each machine.
+"""The built-in page: plant, machines, alarms, work orders, gateways, ledger.
 
-It reads the historian and plant.toml, and nothing else; it decides nothing and writes nothing.
+It reads the historian, the ingest's records and plant.toml. It decides nothing and writes nothing: what
+people ask goes to the ingest, and what is shown afterwards is read back.
 
-    historian --reader.py--> snapshot.py --overview.py--> Tile, Overview --live.py, pages.py--> HTML, events
-                                         --series.py--> trend, spectrum, values --api.py--> JSON
+    historian, records --reader.py--> snapshot.py, alarm_board.py --overview.py--> Board (live.py)
+    Board --pages, alarm_pages, work, order_page, accounts--> HTML     --news.py, events.py--> its changes
+    historian --series.py, machine_*.py--> trend, spectrum, values      --api--> JSON
+    form --actions.py, acting.py--> command over the broker --> the ingest's reply
 """

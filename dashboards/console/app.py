@@ -1,4 +1,5 @@
-"""The built-in page as an ASGI application: routes, headers, errors. Read-only; nothing here writes."""
+"""The built-in page as an ASGI application: routes, headers, errors. Nothing here writes: what people ask
+goes to the ingest (`acting.py`)."""
 
 from __future__ import annotations
 
@@ -8,10 +9,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, cast
 
+from pydantic_settings import BaseSettings
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -25,19 +28,30 @@ from palier.historian.base import Historian, HistorianError
 from palier.locale import LANGUAGES
 from palier.plant import Plant
 
+from .accounts import gateways_page, ledger_page
+from .acting import Acting, Messenger
+from .actions import act, sign
+from .alarm_history import figures_page, history_page
+from .alarm_pages import alarm_page, alarms_page
 from .api import machine_json, overview_json, spectrum_json, temperature_json, trend_json, values_json
 from .context import Console, console_of, spoken
 from .events import events
 from .live import Board, Live
+from .machine_routes import ROUTES as MACHINE_ROUTES
 from .metrics import Metrics
-from .pages import machine_page, overview_page
-from .reader import Busy, HistorianReader
-from .rendering import page, templates
+from .news import News
+from .order_page import alarm_order_page, machine_order_page
+from .pages import overview_page
+from .reader import Busy, HistorianReader, records_reader
+from .rendering import page, templates, wants_json
+from .report import ROUTES as REPORT_ROUTES
+from .settings_page import settings_page
 from .words import Words
+from .work import work_page
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 )
 """Everything comes from this server; no script or style stands in a page. uPlot sets styles through the DOM,
 which the policy allows."""
@@ -45,10 +59,14 @@ which the policy allows."""
 READY_S: Final = 1.0
 """How long /readyz waits for a reading of now."""
 
+GZIP_LEVEL: Final = 5
+"""Of 9: a tenth more bytes than the last for a third of its time. Streams are left as they are."""
+
 HEADERS: Final = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # Other hosts are told nothing; with "no-referrer" a form sent without script has the origin "null".
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
@@ -60,13 +78,18 @@ def create_app(
     historian: Path | None,
     open_historian: Callable[[], Historian],
     limits: Mapping[str, LimitSet],
+    records: Path,
+    waveforms: Path | None = None,
+    acting: Acting | None = None,
     clock: PlantClock | None = None,
     lang: str = LANGUAGES[0],
+    shown: BaseSettings | None = None,
 ) -> Starlette:
-    """The application over a plant and its historian; one that is a file need not exist yet.
+    """The application over a plant, its historian and the ingest's records; files need not exist yet.
 
-    `open_historian` opens it read-only; `limits` are all that points may name; `lang` is spoken until
-    a page is asked for in another one.
+    `open_historian` opens it read-only; `limits` are all that points may name; `acting` carries what people
+    ask (None: the page only reads); `lang` is spoken until a page is asked for in another one; `shown` are
+    the settings in force.
     """
     health = Health("console", ("historian",))
     metrics = Metrics(health.registry)
@@ -79,29 +102,43 @@ def create_app(
     readers = [
         HistorianReader(historian, open_historian, name=f"historian-{use}") for use in ("live", "query")
     ]
+    recorders = [records_reader(records) for _ in range(2)]
+    messenger = Messenger(acting or Acting())
     console = Console(
         plant=plant,
         limits=limits,
         clock=plant_clock,
-        live=Live(plant, readers[0], plant_clock, limits=limits, on_read=on_read),
+        live=Live(plant, readers[0], plant_clock, limits=limits, records=recorders[0], on_read=on_read),
         queries=readers[1],
+        records=recorders[1],
+        messenger=messenger,
+        news=News(),
         templates=templates(),
         words={name: Words(name) for name in LANGUAGES},
         health=health,
         metrics=metrics,
         lang=lang,
+        shown=shown,
+        waveforms=waveforms,
     )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         console.live.close()
+        messenger.close()
+        console.desk.close()
         for reader in readers:
             reader.close()
+        for recorder in recorders:
+            recorder.close()
 
     app = Starlette(
         routes=_routes(),
-        middleware=[Middleware(Answers, metrics=metrics)],
+        middleware=[
+            Middleware(Answers, metrics=metrics),
+            Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
+        ],
         exception_handlers={HTTPException: _refused, HistorianError: _no_historian},
         lifespan=lifespan,
     )
@@ -113,7 +150,20 @@ def _routes() -> list[Route | Mount]:
     static = resources.files("dashboards.console") / "static"
     return [
         Route("/", overview_page),
-        Route("/machine/{machine}", machine_page),
+        *MACHINE_ROUTES,
+        *REPORT_ROUTES,
+        Route("/machine/{machine}/work", work_page),
+        Route("/machine/{machine}/order", machine_order_page),
+        Route("/alarms", alarms_page),
+        Route("/alarms/history", history_page),
+        Route("/alarms/figures", figures_page),
+        Route("/alarm/{alarm:path}/order", alarm_order_page),
+        Route("/alarm/{alarm:path}", alarm_page),
+        Route("/gateways", gateways_page),
+        Route("/ledger", ledger_page),
+        Route("/settings", settings_page),
+        Route("/act", act, methods=["POST"]),
+        Route("/sign", sign, methods=["POST"]),
         Route("/events", events),
         Route("/api/overview", overview_json),
         Route("/api/machines/{machine}", machine_json),
@@ -142,7 +192,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     words = spoken(request)
     known = {404: words.t("error_not_found"), 405: words.t("error_method")}
     plain = error.detail in ("Not Found", "Method Not Allowed")
-    sentence = known[error.status_code] if plain else error.detail
+    sentence = known[error.status_code] if plain else words.told(error.detail)
     return _error(request, error.status_code, sentence, error.headers)
 
 
@@ -153,7 +203,7 @@ async def _no_historian(request: Request, error: Exception) -> Response:
 
 
 def _error(request: Request, status: int, sentence: str, headers: Mapping[str, str] | None) -> Response:
-    if request.url.path.startswith(("/api/", "/events")):
+    if request.url.path.startswith(("/api/", "/events")) or wants_json(request):
         return JSONResponse({"error": sentence}, status, headers=headers)
     words = spoken(request)
     response = page(request, words, "error.html", status=status, code=status, sentence=sentence)
@@ -177,7 +227,8 @@ class Answers:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)  # a report has a policy of its own
                 # A file is asked for again after an upgrade (304 when it is the same); states are never kept.
                 headers["cache-control"] = "no-cache" if scope["path"].startswith("/static/") else "no-store"
                 self._metrics.requests.labels(str(message["status"])).inc()

@@ -10,19 +10,23 @@ from palier.extras import how_to_install
 from palier.options import USAGE, CheckOption, CommandError, ConfigOption, PrintConfigOption
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.applications import Starlette
 
     from palier.historian.base import Historian
 
+    from .acting import Acting
     from .settings import ConsoleSettings
 
 
 def console(
     config: ConfigOption = None, check: CheckOption = False, print_config: PrintConfigOption = False
 ) -> None:
-    """Serve the plant overview and a page for each machine, read from the historian.
+    """Serve the page: plant, machines, alarms, gateways, ledger, read from what the ingest keeps.
 
-    The page is read-only and has no login: it listens on loopback unless `insecure = true`.
+    It has no login: it listens on loopback unless `insecure = true`, which is for reading only. With [broker]
+    people acknowledge and record from the page, which asks the ingest for them.
 
     Example: palier console --config console.toml
     """
@@ -64,11 +68,13 @@ def build(settings: ConsoleSettings) -> Starlette:
     from palier.plant import load_plant
     from palier.strict_toml import ConfigError
 
+    from .acting import Acting
     from .app import create_app
     from .live import READ_S
 
     plant = load_plant(settings.plant)
-    file = DataFolder(settings.data).historian
+    folder = DataFolder(settings.data)
+    file = folder.historian
     if settings.historian.url is not None:
         try:
             need_client()
@@ -82,14 +88,45 @@ def build(settings: ConsoleSettings) -> Starlette:
         except ConfigError as error:  # the file of the account went away meanwhile
             raise Unavailable(str(error)) from error
 
-    return create_app(
+    application = create_app(
         plant,
         historian=file if settings.historian.url is None else None,
         open_historian=opened,
+        records=folder.records,
+        waveforms=folder.waveforms,
+        acting=Acting(None, settings.read_only) if settings.read_only else _acting(settings, plant.site_id),
+        shown=settings,
         limits=load_limits(plant.limits_file),
         clock=settings.clock.plant_clock(),
         lang=settings.lang,
     )
+    return application if settings.training is None else _training(application, settings.training)
+
+
+def _training(application: Starlette, folder: Path) -> Starlette:
+    """The page of the training session in a folder. Raises CommandError where there is none."""
+    from palier.training import TrainingError
+
+    from .training_app import as_training
+
+    try:
+        return as_training(application, folder)
+    except TrainingError as error:
+        raise CommandError(str(error), USAGE) from error
+
+
+def _acting(settings: ConsoleSettings, site: str) -> Acting:
+    """Asks the ingest of the site for people. Raises ConfigError for a password that can't be read."""
+    from functools import partial
+
+    from palier.asking import Way, ask
+    from palier.settings import BrokerSettings
+
+    from .acting import Acting
+
+    broker = settings.broker or BrokerSettings()
+    broker.password_text()  # its mistakes are the configuration's: found here, not by a page
+    return Acting(partial(ask, Way(site, broker)))
 
 
 def _check(settings: ConsoleSettings) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, TypeVar, cast
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import jinja2
+from pydantic_settings import BaseSettings
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -15,15 +18,22 @@ from palier.clock import PlantClock
 from palier.frames import NAME_PATTERN
 from palier.health import Health
 from palier.historian.base import Historian
+from palier.historian.records import RecordsReader
+from palier.local_time import local, zone_of
 from palier.locale import LANGUAGES
 from palier.plant import Plant
 
+from .acting import Messenger
 from .freshness import NS
 from .live import Live
+from .machine_desk import MachineDesk
 from .metrics import Metrics
-from .reader import HistorianReader
+from .reader import HistorianReader, StoreReader
 from .series import FEATURES, TREND_BUCKETS, ChannelRef
 from .words import LANG_COOKIE, Words, choose_language
+
+if TYPE_CHECKING:
+    from .news import News
 
 T = TypeVar("T")
 
@@ -31,27 +41,56 @@ RANGES_S: Final = {"15m": 900, "1h": 3600, "24h": 86_400, "7d": 7 * 86_400, "30d
 """Lengths of the trends that a page may ask for, in seconds."""
 
 DEFAULT_RANGE: Final = "1h"
-YOUNG_RANGE: Final = "15m"
-"""The range that is shown first, and that of a channel whose history is shorter than it."""
+"""The range that is shown first, on the wall's clock."""
+
+LOOKED_S: Final = 180.0
+"""How long somebody looks at a plant whose clock runs faster: what happens meanwhile fits the first range."""
+
+
+def first_ranges(rate: float) -> tuple[str, str]:
+    """The range that is shown first on a plant clock of that rate, and that of a channel whose history is
+    shorter than it: an hour and a quarter of one on the wall's clock.
+    """
+    names = list(RANGES_S)
+    fitting = [name for name in names if RANGES_S[name] >= LOOKED_S * rate]
+    first = max(names.index(fitting[0] if fitting else names[-1]), names.index(DEFAULT_RANGE))
+    return names[first], names[first - 1]
+
 
 _LATEST_NS: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The page's parts. `queries` answers single requests on a thread of its own, so that a long trend
-    never holds up the overview."""
+    """The page's parts. `queries` and `records` answer single requests on threads of their own, so that a
+    long trend never holds up the overview. `shown` are the settings in force, for people to read;
+    `waveforms` is the folder of raw blocks, None where there is none."""
 
     plant: Plant
     limits: Mapping[str, LimitSet]
     clock: PlantClock
     live: Live
     queries: HistorianReader
+    records: StoreReader[RecordsReader]
+    messenger: Messenger
     templates: jinja2.Environment
     words: Mapping[str, Words]
     health: Health
     metrics: Metrics
     lang: str
+    news: News
+    shown: BaseSettings | None = None
+    waveforms: Path | None = None
+    desk: MachineDesk = field(default_factory=MachineDesk)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The plant's own time zone."""
+        return zone_of(self.plant.timezone)
+
+    def at(self, ts_ns: int) -> str:
+        """A time of the plant's own zone as the floor writes it, in every language: 22/11/2026 14:32."""
+        return f"{local(ts_ns, self.plant.timezone):%d/%m/%Y %H:%M}"
 
     async def ask(self, query: Callable[[Historian], T]) -> T:
         """The answer of the historian. Raises HistorianError, at once where it was just found not to answer:

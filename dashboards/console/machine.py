@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from models.detection.zones import LimitSet
 from models.types import MachineSpec, PointSpec, State
 from palier.historian.base import HistorianError
 
-from .appearance import look_of
+from .appearance import URGENT, look_of
 from .context import Console
 from .live import Board
 from .overview import PointMark, Tile
@@ -73,13 +73,25 @@ def machine_view(
         wanted = next((channel for channel in channels if channel.point == wanted.point), wanted)
     if wanted is not None and wanted not in channels:
         raise NoSuchChannelError(wanted)
-    channel = wanted or default_channel(channels, data)
+    channel = wanted or _leading_channel(tile, channels, data)
     point = spec.point(channel.point) if spec and channel else None
     limits = console.limits.get(point.limits) if point and point.limits else None
     speed = _speed_rpm(data, channel)
     return MachineView(
         tile, spec, data, channels, channel, point, limits, judged_feature(limits, speed), speed
     )
+
+
+def _leading_channel(tile: Tile, channels: tuple[ChannelRef, ...], data: MachineData) -> ChannelRef | None:
+    """What to look at first: of the points in the worst state, where that asks for something, else of all
+    points, the channel that shakes most."""
+    worst = min((mark.look.order for mark in tile.points if mark.look.word in URGENT), default=None)
+    points = {mark.id for mark in tile.points if mark.look.order == worst}
+    if not points:
+        return default_channel(channels, data)
+    rows = tuple(row for row in data.channels if row.point in points)
+    mine = tuple(channel for channel in channels if channel.point in points)
+    return default_channel(mine, replace(data, channels=rows)) or default_channel(channels, data)
 
 
 def _speed_rpm(data: MachineData, channel: ChannelRef | None) -> float | None:

@@ -20,8 +20,10 @@ from typing import Final
 
 from models.detection.zones import LimitSet, intervals
 from models.types import MachineSpec, State
+from palier.alarms import Alarm
 from palier.plant import Plant
 
+from .alarm_board import NO_ALARMS, AlarmBoard, is_waiting
 from .appearance import STATES_BY_URGENCY, URGENT, Look, look_of, state_named
 from .freshness import NS, silent_after_ns
 from .snapshot import ChannelValue, DefectLines, MachineData, Reading, Snapshot, StateRow, loudest
@@ -60,6 +62,9 @@ class Tile:
     neither state nor colour. `limit_name` and `temperature_limit` name the highest limit that velocity or
     temperature exceeds.
 
+    `unacknowledged` counts its alarms that wait for somebody, `fault` is the one that was named behind the
+    most urgent of them, `health` the index of the machine (100 as in good health, 0 nothing left).
+
     `note` is "no_data", "silent", "not_in_plant" or None: a reason that the page itself gives. `reason` and
     `remedy` are those of the ingest. `since_ns` is the acquisition time of the newest row.
     """
@@ -83,11 +88,16 @@ class Tile:
     points: tuple[PointMark, ...] = ()
     spark: tuple[float | None, ...] = ()
     lines: tuple[DefectLines, ...] = ()
+    unacknowledged: int = 0
+    fault: str | None = None
+    health: float | None = None
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The tiles, the worst first, and how many machines are in each state."""
+    """The tiles, the worst first, and how many machines are in each state. Those of a line stand together:
+    lines by their worst machine, and the worst first in each."""
 
     tiles: tuple[Tile, ...] = ()
     counts: Mapping[State, int] | None = None
@@ -95,6 +105,11 @@ class Overview:
     def tile(self, machine: str) -> Tile | None:
         """The tile of that machine, or None."""
         return next((tile for tile in self.tiles if tile.machine == machine), None)
+
+    @property
+    def lined(self) -> bool:
+        """Whether any machine names the line that it stands in."""
+        return any(tile.line for tile in self.tiles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +136,33 @@ class Present:
         return limits.names[index - 1] if index else None
 
 
-def overview(plant: Plant, snapshot: Snapshot, present: Present) -> Overview:
-    """The overview of a plant from its newest rows."""
+def overview(
+    plant: Plant,
+    snapshot: Snapshot,
+    present: Present,
+    alarms: AlarmBoard = NO_ALARMS,
+) -> Overview:
+    """The overview of a plant from its newest rows and its open alarms."""
     configured = {machine.id: machine for machine in plant.machines}
     tiles = [
-        tile_of(spec, snapshot.machines.get(name, MachineData()), present)
+        tile_of(spec, snapshot.machines.get(name, MachineData()), present, alarms.of(name))
         for name, spec in configured.items()
     ]
     tiles += [_unconfigured(name, data) for name, data in snapshot.machines.items() if name not in configured]
-    tiles.sort(key=lambda tile: (tile.look.order, tile.criticality, tile.machine))
+    worst: dict[str, tuple[int, str, str]] = {}
+    for tile in tiles:
+        worst[tile.line] = min(_rank(tile), worst.get(tile.line, _rank(tile)))
+    tiles.sort(key=lambda tile: (worst[tile.line], _rank(tile)))
     tally = Counter(tile.look.word for tile in tiles)
     return Overview(tuple(tiles), {state: tally[state] for state in STATES_BY_URGENCY if tally[state]})
 
 
-def tile_of(spec: MachineSpec, data: MachineData, present: Present) -> Tile:
-    """The tile of a configured machine."""
+def _rank(tile: Tile) -> tuple[int, str, str]:
+    return tile.look.order, tile.criticality, tile.machine
+
+
+def tile_of(spec: MachineSpec, data: MachineData, present: Present, alarms: Sequence[Alarm] = ()) -> Tile:
+    """The tile of a configured machine with its open alarms, the most urgent first."""
     row, newest = data.states.get(""), data.newest_ns
     blank = Tile(
         spec.id,
@@ -145,7 +172,11 @@ def tile_of(spec: MachineSpec, data: MachineData, present: Present) -> Tile:
         look_of(State.UNKNOWN),
         since_ns=newest,
         note=NO_DATA,
+        unacknowledged=sum(is_waiting(alarm) for alarm in alarms),
+        fault=next((alarm.fault for alarm in alarms if alarm.fault), None),
+        health=health_of(data, present),
         points=tuple(_mark(point.id, point.name, data, present) for point in spec.points),
+        line=spec.line,
     )
     if row is None or newest is None:  # never heard, or measured and not yet judged
         return blank
@@ -155,7 +186,13 @@ def tile_of(spec: MachineSpec, data: MachineData, present: Present) -> Tile:
         late = not present.silent(newest, interval)
         reason, remedy = (row.reason, row.remedy) if row.state == State.UNKNOWN else (None, None)
         return replace(
-            blank, since_ns=row.ts_ns, note=SILENT, late=late, reason=reason, remedy=remedy, spark=data.spark
+            blank,
+            since_ns=row.ts_ns,
+            note=SILENT,
+            late=late,
+            reason=reason,
+            remedy=remedy,
+            spark=data.spark,
         )
     shown, hottest = _headline(row, blank.points, data, present), hottest_c(data.readings, present)
     return replace(
@@ -175,6 +212,13 @@ def tile_of(spec: MachineSpec, data: MachineData, present: Present) -> Tile:
         spark=data.spark,
         lines=_present_lines(data, present),
     )
+
+
+def health_of(data: MachineData, present: Present) -> float | None:
+    """The health of a machine that still speaks: it is written when it changes, and holds until then."""
+    newest = data.newest_ns
+    speaks = newest is not None and not present.silent(newest, data.interval_ns.get(""))
+    return data.health if speaks else None
 
 
 def hottest_c(readings: tuple[Reading, ...], present: Present) -> float | None:

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from palier.options import CommandError
 
 from .live import Live
+from .rendering import warm_up
 from .settings import ConsoleSettings
 
 STOP_SECONDS: Final = 3
@@ -56,6 +57,7 @@ def serve(application: Starlette, settings: ConsoleSettings) -> None:
         proxy_headers=False,  # nothing here depends on who asks
     )
     with _listener(settings.host, settings.port) as listener:
+        warm_up(application.state.console.templates)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"http://{host}:{listener.getsockname()[1]}/"
         structlog.get_logger().info("page served", address=address, plant=str(settings.plant))

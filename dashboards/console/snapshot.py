@@ -42,7 +42,7 @@ _CHANNEL_FIELDS: Final = (VELOCITY, VELOCITY_LOW, "zone", "speed_rpm")
 
 @dataclass(frozen=True, slots=True)
 class StateRow:
-    """The newest judgement of a point (or of the whole machine, `point` ""); None = not known."""
+    """The newest judgement of a point (of the whole machine: `point` ""); None and severity 0: not known."""
 
     ts_ns: int
     point: str
@@ -55,6 +55,7 @@ class StateRow:
     reason: str | None
     remedy: str | None
     live: bool
+    severity: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class MachineData:
 
     `states` is by point, "" being the machine; `interval_ns` by point, and the shortest of them under "";
     `spark` holds the last velocities of its loudest channel (mm/s RMS, oldest first, None where not known);
-    `lines` names the channels with visible lines of a bearing defect.
+    `lines` names the channels with visible lines of a bearing defect; `health` is the index of the machine.
     """
 
     states: Mapping[str, StateRow] = field(default_factory=dict)
@@ -116,6 +117,7 @@ class MachineData:
     interval_ns: Mapping[str, int | None] = field(default_factory=dict)
     spark: tuple[float | None, ...] = ()
     lines: tuple[DefectLines, ...] = ()
+    health: float | None = None
 
     @property
     def newest_ns(self) -> int | None:
@@ -151,12 +153,16 @@ class SnapshotReader:
         states = _states(historian.latest("state", STATE_FIELDS, site=self._site))
         readings = _readings(historian.latest("reading", ("value", "unit"), site=self._site))
         channels = _channels(historian.latest("feature", _CHANNEL_FIELDS, site=self._site))
+        health = _health(historian.latest("health", ("health_index",), site=self._site))
         names = states.keys() | readings.keys() | channels.keys()
         self._pace = {name: pace for name, pace in self._pace.items() if name in names}
         machines = {}
         for name in sorted(names):
             known = MachineData(
-                states.get(name, {}), tuple(readings.get(name, ())), tuple(channels.get(name, ()))
+                states.get(name, {}),
+                tuple(readings.get(name, ())),
+                tuple(channels.get(name, ())),
+                health=health.get(name),
             )
             pace = self._pace_of(historian, name, known)
             machines[name] = replace(known, interval_ns=pace.interval_ns, spark=pace.spark, lines=pace.lines)
@@ -256,6 +262,7 @@ def _states(table: Table) -> dict[str, dict[str, StateRow]]:
             reason=text(column["reason"][i]),
             remedy=text(column["remedy"][i]),
             live=number(column["live"][i]) != 0,
+            severity=round(number(column["severity"][i]) or 0),
         )
     return found
 
@@ -269,6 +276,12 @@ def _readings(table: Table) -> dict[str, list[Reading]]:
             row = Reading(int(table.ts_ns[i]), table.point[i], table.channel[i], value, unit)
             found.setdefault(machine, []).append(row)
     return found
+
+
+def _health(table: Table) -> dict[str, float | None]:
+    """The index of each machine as a whole."""
+    column = table.columns["health_index"]
+    return {name: number(column[i]) for i, name in enumerate(table.machine) if not table.point[i]}
 
 
 def _channels(table: Table) -> dict[str, list[ChannelValue]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from models.advice import Advice
 from models.types import State
 from palier.locale import LANGUAGES, Catalogue
 
@@ -31,22 +32,68 @@ class Words:
         self.lang = lang
         self.direction = self._catalogue.direction
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """All texts of the language."""
+        return self._catalogue
+
+    @property
+    def arrow(self) -> str:
+        """An arrow that points back, to where reading begins."""
+        return "→" if self.direction == "rtl" else "←"
+
     def t(self, key: str, **params: object) -> str:
         """The text of a key of the table `page`."""
         return self._catalogue.text(f"page.{key}", **params)
 
+    def text(self, key: str, **params: object) -> str:
+        """The text of any key, with its table."""
+        return self._catalogue.text(key, **params)
+
+    def told(self, detail: str) -> str:
+        """A refusal of ours: a key of the table `page`, or a sentence as it stands."""
+        return self.t(detail) if f"page.{detail}" in self._catalogue else detail
+
+    def reply(self, reason: str, params: Mapping[str, object]) -> str:
+        """The ingest's reply; one of another version, with other parameters, is shown as it came."""
+        try:
+            return self._catalogue.text(f"reply.{reason}", **params)
+        except (KeyError, IndexError):
+            return f"{reason} {dict(params)}"
+
     def table(self) -> dict[str, str]:
         """The texts that the page's script needs: ages and charts."""
-        wanted = ("chart_", "live_", "since_", "span_")
+        wanted = ("chart_", "live_", "since_", "span_", "js_")
         return {key: text for key, text in self._catalogue.table("page").items() if key.startswith(wanted)}
 
     def state(self, state: State) -> str:
         """The name of a state."""
         return self._catalogue.text(f"state.{state}")
 
+    def raised(self, advice: Advice) -> str:
+        """That the state of its point asks for more than the diagnosis did; "" where it does not."""
+        if not advice.raised_by:
+            return ""
+        state = self.state(State(advice.raised_by))
+        return self.text("report.raised_by", severity=advice.severity, state=state)
+
     def letters(self, look: Look) -> str:
         """The letters of a look: "N", "L", "S L"."""
         return " ".join(self._catalogue.text(f"letter.{state}") for state in look.letters)
+
+    def what(self, what: str) -> str:
+        """What a transition of an alarm was; one of another version is shown as it is."""
+        key = f"alarm.what_{what}"
+        return self._catalogue.text(key) if key in self._catalogue else what
+
+    def contact(self, what: str) -> str:
+        """What changed at a gateway; what this version does not know is shown as it is."""
+        key = f"page.contact_{what}"
+        return self._catalogue.text(key) if key in self._catalogue else what
+
+    def cause(self, code: str) -> str:
+        """The failure mode behind a code of ISO 15243."""
+        return self._catalogue.text(f"cause.{code.replace('.', '_')}")
 
     def defect(self, name: str) -> str:
         """The part of a bearing that a defect's lines speak of."""

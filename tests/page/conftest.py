@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 from starlette.applications import Starlette
 
 from dashboards.console.app import create_app
@@ -15,6 +16,7 @@ from palier.clock import PlantClock
 from palier.historian.sqlite import SqliteHistorian
 from palier.limits import load_limits
 from palier.plant import Plant, load_sample_plant
+from tests.support.browsing import chromium
 from tests.support.page_server import page_client
 from tests.support.seeding import NOW_NS, NS, seeded_plant
 
@@ -34,6 +36,7 @@ class StandingClock(PlantClock):
 def make_app(path: Path, plant: Plant | None = None, **settings: object) -> Starlette:
     """An application over the sample plant (or another) and a historian's path."""
     settings.setdefault("clock", StandingClock())
+    settings.setdefault("records", path.parent / "records.sqlite")
     return create_app(
         plant or load_sample_plant(),
         historian=path,
@@ -46,6 +49,14 @@ def make_app(path: Path, plant: Plant | None = None, **settings: object) -> Star
 @pytest.fixture(name="make_app")
 def _make_app() -> MakeApp:
     return make_app
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a file: each opens a context of its own. Not for longer, for Playwright
+    keeps an event loop in this thread, in which tests of ours that run one of their own would fail."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

@@ -17,17 +17,11 @@ from palier.clock import PlantClock
 from palier.historian.sqlite import SqliteHistorian
 from palier.plant import Plant, load_sample_plant
 from tests.page.conftest import make_app
-from tests.support.browsing import DRAWN, chromium, opened
+from tests.support.browsing import opened
 from tests.support.page_server import running_page
 from tests.support.seeding import NS, SAMPLE_COURSES, Course, add_blocks, seeded_plant
 
 IS_DRAWN = "id => !!document.querySelector(`#${id} canvas`)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @dataclass
@@ -89,78 +83,6 @@ def test_a_tile_keeps_the_focus_when_it_changes_and_opens_with_enter(browser: Br
         page.wait_for_url("**/machine/C-201")
 
 
-def test_the_charts_of_a_machine_are_drawn_and_the_trend_moves(browser: Browser, site: Site) -> None:
-    with opened(browser) as (page, seen):
-        page.goto(f"{site.address}/machine/P-101?range=15m")
-        for chart in ("trend", "temperature", "spectrum"):
-            page.wait_for_function(IS_DRAWN, arg=chart)
-        expect(page.locator("#link-text")).to_have_text("en direct")
-        before = page.evaluate(DRAWN, "trend")
-        site.write(Course("P-101", 12.3))
-        page.wait_for_function(f"before => ({DRAWN})('trend') !== before", arg=before)
-        expect(page.locator("#head")).to_contain_text("12,3")
-        expect(page.locator("#values")).to_contain_text("12,3")
-        assert seen.hosts == {site.address.removeprefix("http://")}
-
-
-def test_the_spectrum_changes_its_scale(browser: Browser, site: Site) -> None:
-    with opened(browser) as (page, _):
-        page.goto(f"{site.address}/machine/P-101")
-        page.wait_for_function(IS_DRAWN, arg="spectrum")
-        before = page.evaluate(DRAWN, "spectrum")
-        button = page.get_by_role("button", name="échelle log")
-        button.click()
-        expect(button).to_have_attribute("aria-pressed", "true")
-        page.wait_for_function(f"before => ({DRAWN})('spectrum') !== before", arg=before)
-
-
-def test_the_spectrum_shows_the_judged_band_and_the_whole_one_when_asked(
-    browser: Browser, site: Site
-) -> None:
-    with opened(browser) as (page, _):
-        page.goto(f"{site.address}/machine/P-101")
-        page.wait_for_function(IS_DRAWN, arg="spectrum")
-        judged = page.evaluate(DRAWN, "spectrum")
-        area = page.locator("#spectrum .u-over")
-        area.scroll_into_view_if_needed()
-        box = area.bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + 10, box["y"] + 20)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] / 5, box["y"] + 20, steps=4)
-        page.mouse.up()
-        changed = f"before => ({DRAWN})('spectrum') !== before"
-        page.wait_for_function(changed, arg=judged)
-        area.dblclick()
-        page.wait_for_function(f"before => ({DRAWN})('spectrum') === before", arg=judged)
-        page.get_by_role("button", name="toute la bande").click()
-        page.wait_for_function(changed, arg=judged)
-        whole = page.evaluate(DRAWN, "spectrum")
-        area.dblclick()
-        page.evaluate("() => new Promise(requestAnimationFrame)")
-        assert page.evaluate(DRAWN, "spectrum") == whole
-
-
-def test_links_to_points_and_values_keep_the_period(browser: Browser, site: Site) -> None:
-    with opened(browser) as (page, _):
-        page.goto(f"{site.address}/machine/P-101?range=24h")
-        page.locator("#points a").nth(1).click()
-        page.wait_for_url("**/machine/P-101?point=2&channel=H&range=24h")
-        page.get_by_role("link", name="Kurtosis (coefficient d'aplatissement)").click()
-        page.wait_for_url("**range=24h**")
-        expect(page.locator("#trend-title")).to_contain_text("Kurtosis")
-
-
-def test_an_empty_period_says_so_and_leads_to_the_newest_data(browser: Browser, tmp_path: Path) -> None:
-    _, path = seeded_plant(tmp_path, now_ns=time.time_ns() - 7200 * NS)
-    with running_page(make_app(path, clock=PlantClock())) as address, opened(browser) as (page, _):
-        page.goto(f"{address}/machine/P-101?range=15m")
-        expect(page.locator("#head")).to_contain_text("pas de données depuis 2 h")
-        expect(page.locator("#trend")).to_contain_text("Aucune mesure dans cette période.")
-        page.get_by_role("button", name="Voir les dernières mesures").click()
-        expect(page.locator("#trend .empty")).to_be_hidden()
-
-
 def test_arabic_reads_from_right_to_left(browser: Browser, site: Site) -> None:
     with opened(browser) as (page, _):
         page.goto(f"{site.address}/?lang=ar")
@@ -170,25 +92,6 @@ def test_arabic_reads_from_right_to_left(browser: Browser, site: Site) -> None:
         assert first is not None
         assert second is not None
         assert first["x"] > second["x"]  # the worst stands at the right, where reading begins
-
-
-@pytest.mark.parametrize("path", ["/", "/machine/P-101", "/?lang=ar", "/machine/P-101?lang=ar"])
-def test_a_phone_needs_no_sideways_scrolling(browser: Browser, site: Site, path: str) -> None:
-    with opened(browser, viewport={"width": 320, "height": 640}) as (page, _):
-        page.goto(site.address + path)
-        expect(page.locator("#link")).to_contain_text("مباشر" if "ar" in path else "en direct")
-        if "machine/" in path:
-            page.wait_for_function(IS_DRAWN, arg="spectrum")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
-
-
-def test_dark_and_light_differ(browser: Browser, site: Site) -> None:
-    grounds = []
-    for scheme in ("light", "dark"):
-        with opened(browser, color_scheme=scheme) as (page, _):
-            page.goto(site.address)
-            grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-    assert grounds[0] != grounds[1]
 
 
 def test_a_lost_link_takes_the_states_their_colour_and_comes_back(browser: Browser, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from palier.options import CommandError
 from palier.plant import sample_plant_path
 from palier.settings import load_settings
 from palier.strict_toml import ConfigError
+from tests.support.alarm_seeding import seeded_alarms
 from tests.support.page_server import page_client
 from tests.support.seeding import seeded_plant
 from tests.support.services import answers, free_port
@@ -34,6 +35,31 @@ def test_the_page_listens_on_loopback_unless_somebody_decides_otherwise(tmp_path
         load_settings(ConsoleSettings, config(tmp_path, 'host = "0.0.0.0"'))
     opened = load_settings(ConsoleSettings, config(tmp_path, 'host = "0.0.0.0"\ninsecure = true'))
     assert opened.host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("more", "forms", "word"),
+    [
+        ("[broker]\nport = 1884", 6, "Pour agir"),
+        ("", 0, "[broker]"),
+        ('host = "0.0.0.0"\ninsecure = true\n[broker]\nport = 1884', 0, "comptes"),
+    ],
+    ids=["broker", "no broker", "network"],
+)
+def test_people_act_only_where_a_broker_is_given_and_the_page_is_this_computers(
+    tmp_path: Path, more: str, forms: int, word: str
+) -> None:
+    seeded_alarms(tmp_path)
+    with page_client(build(load_settings(ConsoleSettings, config(tmp_path, more)))) as client:
+        html = client.get("/alarm/P-101/2/vibration").text
+    assert html.count('action="/act"') == forms
+    assert word in html
+
+
+def test_a_password_that_cannot_be_read_is_told_at_the_start(tmp_path: Path) -> None:
+    path = config(tmp_path, '[broker]\nusername = "console"\npassword_file = "none"')
+    with pytest.raises(ConfigError, match="none: can't be read"):
+        build(load_settings(ConsoleSettings, path))
 
 
 def test_a_wrong_key_is_named_with_its_line(tmp_path: Path) -> None:

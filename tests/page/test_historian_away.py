@@ -31,6 +31,7 @@ def app_over(url: str, read_s: float) -> Starlette:
         historian=None,
         open_historian=lambda: open_historian(settings, Path(), read_only=True, read_s=read_s),
         limits=load_limits(),
+        records=Path("no-records.sqlite"),
         clock=StandingClock(),
     )
 

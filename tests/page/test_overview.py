@@ -166,3 +166,14 @@ def test_tiles_stand_worst_first_then_by_criticality_and_name() -> None:
     board = overview(plant, Snapshot(rows), Present(NOW))
     assert [tile.machine for tile in board.tiles] == ["V-301", "L-401", "B-501", "P-101", "C-201"]
     assert board.counts == {State.DANGER: 1, State.WATCH: 1, State.UNKNOWN: 1, State.NORMAL: 2}
+
+
+def test_machines_of_a_line_stand_together_the_line_with_the_worst_first() -> None:
+    lines = {"P-101": "Broyage", "C-201": "Broyage", "V-301": "Séchage", "L-401": "Broyage", "B-501": ""}
+    sample = load_sample_plant()
+    machines = tuple(replace(machine, line=lines[machine.id]) for machine in sample.machines)
+    said = {"P-101": "watch", "C-201": "normal", "V-301": "alert", "L-401": "danger"}
+    rows = {name: data(replace(ROW, state=state)) for name, state in said.items()}
+    board = overview(replace(sample, machines=machines), Snapshot(rows), Present(NOW))
+    assert [tile.machine for tile in board.tiles] == ["L-401", "P-101", "C-201", "V-301", "B-501"]
+    assert (board.lined, overview(sample, Snapshot(rows), Present(NOW)).lined) == (True, False)

@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
+from dashboards.console.context import first_ranges
 from palier.historian.sqlite import SqliteHistorian
 from palier.plant import Plant, load_sample_plant
 from tests.page.conftest import StandingClock, make_app
@@ -117,6 +118,27 @@ def test_the_first_range_is_one_that_the_history_can_fill(tmp_path: Path, minute
         assert '"range": "24h"' in client.get("/machine/P-101?range=24h").text
 
 
+@pytest.mark.parametrize(
+    ("rate", "ranges"),
+    [
+        (1.0, ("1h", "15m")),
+        (20.0, ("1h", "15m")),
+        (60.0, ("24h", "1h")),
+        (1440.0, ("7d", "24h")),
+        (1e6, ("30d", "7d")),
+    ],
+)
+def test_the_first_range_fits_the_plant_s_clock(rate: float, ranges: tuple[str, str]) -> None:
+    """An hour of a clock on which a day takes a minute passes in 2.5 s: nobody sees anything in it."""
+    assert first_ranges(rate) == ranges
+
+
+def test_a_page_on_a_fast_clock_begins_with_a_longer_range(tmp_path: Path) -> None:
+    _, path = seeded_plant(tmp_path, blocks=120)
+    with page_client(make_app(path, clock=StandingClock(rate=1440.0))) as client:
+        assert '"range": "24h"' in client.get("/machine/P-101").text
+
+
 def test_an_error_page_speaks_and_leads_back(client: httpx.Client) -> None:
     answer = client.get("/machine/NOPE")
     assert answer.status_code == 404
@@ -187,10 +209,28 @@ def test_a_silent_machine_and_a_stranger_are_shown(tmp_path: Path) -> None:
 def test_text_of_the_plant_is_escaped(tmp_path: Path) -> None:
     sample = load_sample_plant()
     evil = "<img src=x onerror=alert(1)>"
-    machines = (replace(sample.machines[0], name=evil), *sample.machines[1:])
+    machines = (replace(sample.machines[0], name=evil, line=evil), *sample.machines[1:])
     plant = Plant(sample.site_id, "</title><script>1</script>", sample.timezone, machines)
     with page_client(make_app(tmp_path / "none.sqlite", plant)) as client:
         for path in ("/", "/machine/P-101"):
             html = client.get(path).text
             assert "<img" not in html
             assert "<script>1" not in html
+
+
+def test_pages_are_compressed_and_streams_are_not(client: httpx.Client) -> None:
+    """A stream that waits for more to compress would tell nothing."""
+    assert client.get("/").headers["content-encoding"] == "gzip"
+    with client.stream("GET", "/events") as answer:
+        assert "content-encoding" not in answer.headers
+
+
+def test_a_head_stands_over_the_machines_of_each_line(tmp_path: Path) -> None:
+    sample = load_sample_plant()
+    machines = (replace(sample.machines[0], line="Broyage"), *sample.machines[1:])
+    _, path = seeded_plant(tmp_path)
+    with page_client(make_app(path, replace(sample, machines=machines))) as client:
+        html = client.get("/").text
+    order = ["/", "V-301", "B-501", "L-401", "C-201", "/Broyage", "P-101"]
+    assert tiles_of(html) == order
+    assert re.findall(r'<h2 class="line-head"[^>]*>([^<]+)</h2>', html) == ["Sans ligne", "Broyage"]

@@ -1,4 +1,4 @@
-// What both pages share: the settings the server left in the page, plant time, ages in words, and the stream.
+// What all pages share: the settings the server left in the page, plant time, ages in words, and the stream.
 
 export const settings = JSON.parse(document.getElementById("settings").textContent);
 export const words = settings.words;
@@ -16,16 +16,24 @@ export function setPlantNow(ms) {
   origin.at = performance.now();
 }
 
+/** What the plant's clocks show at a moment, as milliseconds of a day in UTC: by the offsets that the server told,
+ * for the time zones that a browser knows may be older or newer than the server's. */
+export function wall(ms) {
+  const minute = ms / 60000;
+  const since = settings.offsets.findLast(([from]) => from <= minute) ?? settings.offsets[0];
+  return ms + since[1] * 60000;
+}
+
 const formats = new Map();
 
 /** A time of day or date in the plant's zone, 24 h; `options` as for Intl.DateTimeFormat. */
 export function time(ms, options) {
   const key = JSON.stringify(options);
   if (!formats.has(key)) {
-    const fixed = { timeZone: settings.timezone, hourCycle: "h23", numberingSystem: "latn" };
+    const fixed = { timeZone: "UTC", hourCycle: "h23", numberingSystem: "latn" };
     formats.set(key, new Intl.DateTimeFormat(locale, { ...fixed, ...options }));
   }
-  return formats.get(key).format(ms);
+  return formats.get(key).format(wall(ms));
 }
 
 export function number(value, digits) {
@@ -44,7 +52,7 @@ function age(ms, form) {
 
 function tick() {
   const now = plantNow();
-  const clock = document.getElementById("now");
+  const clock = document.getElementById("now-text");
   setText(clock, time(now, { hour: "2-digit", minute: "2-digit" }));
   for (const element of document.querySelectorAll("time.age")) {
     const ms = Number(element.dataset.ms);
@@ -94,13 +102,25 @@ function showLost() {
   document.getElementById("main").prepend(note);
 }
 
+/** What stands on every page: the banner, and how many alarms wait. */
+function shell(news) {
+  showBanner(news.banner);
+  if (news.waiting === undefined) return;
+  document.getElementById("waiting").hidden = !news.waiting;
+  setText(document.getElementById("waiting-n"), String(news.waiting));
+}
+
 /** Follow the stream; `handlers` maps names of events to functions of their data. */
 export function follow(handlers) {
+  handlers = { shell, ...handlers };
   let source = null;
   const open = () => {
     source = new EventSource(settings.root + settings.stream);
-    for (const name of ["overview", "machine", "beat"]) {
-      source.addEventListener(name, (message) => handlers[name]?.(heard(message)));
+    for (const name of ["shell", "overview", "alarms", "alarm", "machine", "beat"]) {
+      source.addEventListener(name, (message) => {
+        const data = heard(message);
+        handlers[name]?.(data);
+      });
     }
     source.onerror = () => { lost ??= performance.now(); };
   };

@@ -1,0 +1,76 @@
+// Forms that ask the ingest for something. What is then shown of an alarm comes from the stream, which reads
+// the records: nothing is assumed here. Without this script the forms work by themselves, a page later.
+
+import { words } from "./live.js";
+
+const said = document.getElementById("said");
+
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Say what became of it, where the eye is: at the bottom of a phone. */
+export function say(outcome, sentence) {
+  said.className = `said said-${outcome}`;
+  said.textContent = sentence;
+  said.hidden = false;
+}
+
+function signed(form) {
+  const name = form.elements.user.value.trim();
+  const holder = document.querySelector("#sign .signed");
+  holder.textContent = words.js_signed.replace("{name}", "");
+  const shown = document.createElement("bdi");
+  shown.id = "user";
+  shown.textContent = name;
+  holder.append(shown);
+  document.getElementById("sign").open = false;
+}
+
+async function send(form, button) {
+  const body = new URLSearchParams(new FormData(form, button));
+  const answer = await fetch(form.action, { method: "POST", headers: { accept: "application/json" }, body });
+  const told = await answer.json().catch(() => ({})); // a proxy in between answers in a language of its own
+  if (!answer.ok || !told.outcome) throw new Error(told.error ?? words.js_unreachable);
+  return told;
+}
+
+/** After a reply the next press is another command; where none came, the same one may be sent again. */
+function after(form, told) {
+  if (told.outcome === "unanswered" || told.outcome === "unsigned") return;
+  if (form.elements.id) form.elements.id.value = newId();
+  if (told.outcome !== "done") return;
+  if (form.dataset.send === "sign") signed(form);
+  else {
+    for (const field of form.querySelectorAll("input:not([type=hidden]):not([type=radio]), textarea")) field.value = "";
+    const details = form.closest("details.act");
+    if (details) details.open = false;
+  }
+}
+
+document.addEventListener("submit", async (submitted) => {
+  const form = submitted.target;
+  if (!form.dataset?.send) return;
+  submitted.preventDefault();
+  const button = submitted.submitter;
+  const pressed = button ?? form; // one form may serve many rows, each with a button of its own
+  if (pressed.dataset.busy) return; // pressed twice: once is enough
+  pressed.dataset.busy = "yes";
+  button?.setAttribute("aria-busy", "true");
+  try {
+    const told = await send(form, button);
+    say(told.outcome, told.sentence);
+    after(form, told);
+    if (told.outcome === "unsigned") {
+      const sign = document.getElementById("sign");
+      sign.open = true;
+      sign.querySelector("input[name=user]").focus();
+    }
+    if (told.outcome === "done") document.dispatchEvent(new CustomEvent("acted", { detail: form }));
+  } catch (error) {
+    say("unanswered", error instanceof TypeError ? words.js_unreachable : error.message);
+  } finally {
+    delete pressed.dataset.busy;
+    button?.removeAttribute("aria-busy");
+  }
+});
