@@ -14,13 +14,15 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from palier.frames import Frame
-from palier.source import Source
+from palier.source import PatientSource, Source
 
 from .outbox import Kept, Outbox, OutboxFullError
 
 QUEUE_FRAMES: Final = 16  # of 4 MiB at most: 64 MB in the worst case, 0.4 MB of ordinary blocks
 DISK_RETRY_S: Final = 1.0
 SOURCE_RETRY_S: Final = (1.0, 60.0)  # first and longest pause after a source failed
+FEW_WAITING: Final = 64  # frames at the link: a batch of the host's, and the next one already on its way
+PATIENCE_S: Final = 0.02  # between two looks whether few wait: a host commits a batch in about this time
 
 log = logging.getLogger(__name__)
 
@@ -105,9 +107,16 @@ class Recorder:
 
 
 class SourceThread:
-    """Runs one source to its end, and opens it again after a failure."""
+    """Runs one source to its end, and opens it again after a failure. `waiting` counts frames at the link."""
 
-    def __init__(self, name: str, first: Source, reopen: Callable[[], Source], recorder: Recorder) -> None:
+    def __init__(
+        self,
+        name: str,
+        first: Source,
+        reopen: Callable[[], Source],
+        recorder: Recorder,
+        waiting: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.failures = 0
         self.ended = False
         self._yielded = False
@@ -115,6 +124,7 @@ class SourceThread:
         self._source = first
         self._reopen = reopen
         self._recorder = recorder
+        self._waiting = waiting
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"source {name}", daemon=True)
 
@@ -153,6 +163,13 @@ class SourceThread:
             self._yielded = True
             if not self._recorder.put(frame, self._stop):
                 break
+            if isinstance(self._source, PatientSource) and self._source.patient:
+                self._let_others_go()
+
+    def _let_others_go(self) -> None:
+        """Wait while many frames wait for the host: they go newest first, so these would overtake."""
+        while self._waiting() >= FEW_WAITING and not self._stop.wait(PATIENCE_S):
+            pass
 
     def _try_reopen(self) -> None:
         try:

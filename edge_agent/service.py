@@ -72,7 +72,10 @@ class AgentService:
         devices = [device for _, source, _ in sources for device in source.devices()]
         self.link = LinkThread(settings, outbox, devices, clock=clock, monotonic_s=monotonic_s, jitter=jitter)
         self.recorder = Recorder(outbox, self._kept)
-        self.sources = [SourceThread(name, first, again, self.recorder) for name, first, again in sources]
+        self.sources = [
+            SourceThread(name, first, again, self.recorder, lambda: self.link.state.waiting)
+            for name, first, again in sources
+        ]
         self.health = HealthServer(self.report, settings.health_port) if serve_health else None
 
     def start(self) -> None:

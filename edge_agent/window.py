@@ -81,6 +81,11 @@ class Link:
         """Whether everything is acknowledged."""
         return not self.in_flight and not self.unsent
 
+    @property
+    def waiting(self) -> int:
+        """Frames that are not acknowledged."""
+        return len(self.in_flight) + sum(hi - lo + 1 for lo, hi in self.unsent)
+
 
 def send(link: Link, now: float) -> tuple[Link, tuple[Effect, ...]]:
     """Send what the window allows: lost frames first, then the newest unsent."""

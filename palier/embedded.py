@@ -14,7 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -39,11 +39,22 @@ class EmbeddedError(Exception):
     """The plant could not be started, or a part of it ended: the sentence names it and shows its log."""
 
 
-class EmbeddedPlant:
-    """Broker, ingest and (with `console_port`) the page, started by `with`; agents are added by `add_agent`.
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A gateway of an embedded plant: its site and node, its [[source]] tables, and further settings."""
 
-    `console_port` None: no page; 0: on a free port. `ingest` holds further settings of the ingest. Use it
-    from the main thread (see children.py). Raises EmbeddedError.
+    site: str
+    node: str
+    sources: Sequence[Mapping[str, object]]
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+class EmbeddedPlant:
+    """Broker, ingest, (with `console_port`) the page and `agents`, started side by side by `with`; more
+    agents come with `add_agent`.
+
+    `console_port` None: no page; 0: on a free port. `ingest` and `page` hold further settings of these two.
+    Use it from the main thread (see children.py). Raises EmbeddedError.
     """
 
     def __init__(
@@ -57,6 +68,8 @@ class EmbeddedPlant:
         groups: Sequence[str] = (),
         clock: PlantClock | None = None,
         ingest: Mapping[str, object] | None = None,
+        page: Mapping[str, object] | None = None,
+        agents: Sequence[Agent] = (),
     ) -> None:
         self.folder = folder
         self.plant_file = plant_file.resolve()
@@ -69,6 +82,8 @@ class EmbeddedPlant:
         self._groups = tuple(groups)
         self._clock = clock
         self._ingest = dict(ingest or {})
+        self._page = dict(page or {})
+        self._agents = tuple(agents)
         self._family = Family()
         self._health: dict[str, int] = {}
 
@@ -110,14 +125,8 @@ class EmbeddedPlant:
 
         Raises EmbeddedError.
         """
-        broker = {"host": "127.0.0.1", "port": self.broker_port}
         try:
-            child, port = start_agent(
-                self.folder, site, node, broker=broker, sources=sources, more=settings, clock=self._clock
-            )
-            self._health[child.name] = port
-            self._family.members.append(child)
-            self._ready(child)
+            self._ready(self._agent(Agent(site, node, sources, settings)))
         except (ChildError, OSError) as error:
             raise EmbeddedError(_sentence(error, self.folder)) from error
 
@@ -156,13 +165,16 @@ class EmbeddedPlant:
         if self.console_port is not None:
             self.console_port = self.console_port or free_port()
             page = {
+                **self._page,
                 "plant": str(self.plant_file),
                 "data": str(self.data.path),
                 "host": "127.0.0.1",
                 "port": self.console_port,
                 "lang": self._lang,
+                "broker": {"host": "127.0.0.1", "port": self.broker_port},
             }
             starting.append(self._service("console", page, health_port=self.console_port))
+        starting += [self._agent(agent) for agent in self._agents]
         for child in starting:  # they import side by side
             self._ready(child)
 
@@ -183,6 +195,21 @@ class EmbeddedPlant:
             settings = {**settings, "health_port": health_port}
         self._health[name] = health_port
         child = start_service(self.folder, name, settings, clock=self._clock)
+        self._family.members.append(child)
+        return child
+
+    def _agent(self, agent: Agent) -> Child:
+        """Start an agent; it may not be linked yet."""
+        child, port = start_agent(
+            self.folder,
+            agent.site,
+            agent.node,
+            broker={"host": "127.0.0.1", "port": self.broker_port},
+            sources=agent.sources,
+            more=agent.settings,
+            clock=self._clock,
+        )
+        self._health[child.name] = port
         self._family.members.append(child)
         return child
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import math
 import socket
 import time
@@ -18,6 +17,7 @@ from palier.plant import load_plant, sample_plant_path
 
 from .interruptions import Interrupted, interruptions
 from .run_folder import RunFolderError, locked
+from .service_metrics import read_metrics
 from .source import open_source, read_options
 
 POLL_S: Final = 0.5
@@ -144,15 +144,7 @@ def _nothing_delivered(what: Feed, outbox: Path, pending: int | None) -> str:
 
 def _seen(health_port: int) -> Seen | None:
     """What the agent's metrics tell; None while it does not answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", health_port, timeout=2)
-    try:
-        connection.request("GET", "/metrics")
-        lines = connection.getresponse().read().decode().splitlines()
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-    values = {name: value for name, _, value in (line.partition(" ") for line in lines)}
+    values = read_metrics(health_port)
     if PENDING not in values or ENDED not in values:
         return None
-    return Seen(int(float(values[PENDING])), sampling=float(values[ENDED]) == 0)
+    return Seen(int(values[PENDING]), sampling=values[ENDED] == 0)

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -21,9 +21,13 @@ class RunFolderError(Exception):
 
 
 @contextmanager
-def run_folder(folder: Path) -> Iterator[Path]:
-    """A fresh folder for one run inside `folder`; older runs are removed first. Raises RunFolderError."""
+def run_folder(folder: Path, check: Callable[[], None] = lambda: None) -> Iterator[Path]:
+    """A fresh folder for one run inside `folder`; older runs are removed first, but not where `check` raises.
+
+    Raises RunFolderError: where another run is using `folder`, before anything is checked.
+    """
     with locked(folder):
+        check()
         yield _fresh(folder)
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from .demo import PLAIN_EVERY_S
+PLAIN_EVERY_S: Final = 10.0
+"""How often lines are printed where no terminal can rewrite them."""
+
+BAR_CELLS: Final = 40
 
 
 class LiveScreen:
@@ -33,12 +37,18 @@ class LiveScreen:
         """One line above the table."""
         self._live.console.print(text, highlight=False, soft_wrap=True)
 
-    def show(self, rows: Sequence[tuple[str, ...]]) -> None:
-        """The table."""
+    def show(self, rows: Sequence[tuple[str, ...]], progress: tuple[str, float] | None = None) -> None:
+        """The table, and a bar under it."""
         table = Table.grid(padding=(0, 2))
         for row in rows:
             table.add_row(*row)
-        self._live.update(table, refresh=True)
+        if progress is None:
+            self._live.update(table, refresh=True)
+            return
+        title, share = progress
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(title, ProgressBar(total=1.0, completed=share, width=BAR_CELLS), f"{share:.0%}")
+        self._live.update(Group(table, bar), refresh=True)
 
 
 class PlainScreen:
@@ -62,7 +72,7 @@ class PlainScreen:
         """One line."""
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def show(self, rows: Sequence[tuple[str, ...]]) -> None:
+    def show(self, rows: Sequence[tuple[str, ...]], progress: tuple[str, float] | None = None) -> None:
         """A line for each machine if it is time, else for those of which the state changed."""
         now_s = time.monotonic()
         due = now_s - self._shown_s >= PLAIN_EVERY_S
@@ -72,3 +82,5 @@ class PlainScreen:
                 self._states[row[0]] = row[:3]
         if due:
             self._shown_s = now_s
+            if progress is not None and not self._quiet:
+                self.say(f"{progress[0]}  {progress[1]:.0%}")

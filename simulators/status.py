@@ -40,20 +40,21 @@ def read_status(historian: Historian, plant: Plant) -> tuple[MachineStatus, ...]
 
 
 def status_line(status: MachineStatus, words: Catalogue, now_ns: int) -> tuple[str, ...]:
-    """The cells of a machine's line: id, name, state and its letter, velocity, temperature, age."""
+    """The cells of a machine's line: id, name, state and its letter, velocity, temperature, age (plant
+    time)."""
     if status.ts_ns is None:
         return (status.id, status.name, words.text("demo.waiting"), "", "", "")
     state = f"{words.text(f'letter.{status.state}')} {words.text(f'state.{status.state}')}"
     if status.learning and status.state != "learning":
         state += f" ({words.text('letter.learning')})"
-    age_s = max(0, round((now_ns - status.ts_ns) / 1e9))
+    age_min = max(0, round((now_ns - status.ts_ns) / 60e9))
     return (
         status.id,
         status.name,
         state,
         words.text("demo.velocity", value=words.number(status.velocity_mm_s, 1)),
         words.text("demo.temperature", value=words.number(status.temperature_c, 1)),
-        words.text("demo.age", seconds=age_s),
+        words.text("demo.age", minutes=age_min),
     )
 
 

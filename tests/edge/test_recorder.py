@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -126,3 +127,49 @@ def test_a_source_that_worked_in_between_is_opened_again_soon(
         recorder.stop()
     pauses = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
     assert pauses == [0.01, 0.02, 0.04, 0.01]
+
+
+class Stored(Script):
+    """A source whose frames lie in a store."""
+
+    patient: Literal[True] = True
+
+
+def test_a_patient_source_waits_while_many_frames_wait_for_the_host(outbox: Outbox) -> None:
+    recorder, waiting = Recorder(outbox, lambda _: None), [module.FEW_WAITING]
+    recorder.start()
+    source = Stored(5)
+    thread = SourceThread("stored", source, lambda: source, recorder, lambda: waiting[0])
+    thread.start()
+    eventually(lambda: outbox.last_seq == 1, 5, "the first frame")
+    assert not thread.ended
+    assert outbox.last_seq == 1
+    waiting[0] = 0
+    eventually(lambda: thread.ended, 5, "the end of the source")
+    recorder.stop()
+    assert outbox.last_seq == 5
+
+
+def test_a_patient_source_that_waits_is_heard_when_it_is_stopped(outbox: Outbox) -> None:
+    recorder = Recorder(outbox, lambda _: None)
+    recorder.start()
+    source = Stored(5)
+    thread = SourceThread("stored", source, lambda: source, recorder, lambda: module.FEW_WAITING)
+    thread.start()
+    eventually(lambda: outbox.last_seq == 1, 5, "the first frame")
+    thread.stop()
+    thread.join()
+    assert thread.ended
+    recorder.stop()
+
+
+def test_a_source_that_says_it_is_not_patient_is_not_held_up(outbox: Outbox) -> None:
+    recorder = Recorder(outbox, lambda _: None)
+    recorder.start()
+    source = Script(3)
+    source.patient = False  # type: ignore[attr-defined]
+    thread = SourceThread("live", source, lambda: source, recorder, lambda: module.FEW_WAITING)
+    thread.start()
+    eventually(lambda: thread.ended, 5, "the end of the source")
+    recorder.stop()
+    assert outbox.last_seq == 3

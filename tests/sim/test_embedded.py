@@ -57,20 +57,17 @@ def test_a_block_crosses_the_whole_plant(kind: BrokerKind, tmp_path: Path) -> No
     assert not any(answers(port) for port in ports.values())
 
 
-def test_a_part_that_dies_is_told_and_can_be_started_again(tmp_path: Path) -> None:
-    require("mosquitto")
-    with EmbeddedPlant(tmp_path / "run", sample_plant_path()) as plant:
-        plant.kill("ingest")
-        assert "ingest" not in plant.processes
-        plant.restart("ingest")
-        assert is_ready(plant.health_ports["ingest"])
-
-
-def test_without_a_console_port_there_is_no_page(tmp_path: Path) -> None:
+def test_a_part_that_dies_can_be_started_again_and_without_a_console_port_there_is_no_page(
+    tmp_path: Path,
+) -> None:
     require("mosquitto")
     with EmbeddedPlant(tmp_path / "run", sample_plant_path(), clock=PlantClock(rate=2.0)) as plant:
         assert "console" not in plant.processes
         config = tomllib.loads((plant.folder / "ingest.toml").read_text())
+        plant.kill("ingest")
+        assert "ingest" not in plant.processes
+        plant.restart("ingest")
+        assert is_ready(plant.health_ports["ingest"])
     assert config["clock"]["rate"] == 2.0
 
 

@@ -48,6 +48,21 @@ def test_a_second_run_is_refused_and_told_of_the_first(tmp_path: Path) -> None:
         pass
 
 
+def test_what_is_checked_is_asked_after_the_lock_and_before_the_last_run_is_removed(tmp_path: Path) -> None:
+    """A second run on the same port is told of the first, not of a port; and a refusal removes nothing."""
+
+    def refuse() -> None:
+        raise OSError("port")
+
+    with run_folder(tmp_path), pytest.raises(RunFolderError), run_folder(tmp_path, refuse):
+        pass
+    old = tmp_path / "run-20200101-000000"
+    old.mkdir()
+    with pytest.raises(OSError, match="port"), run_folder(tmp_path, refuse):
+        pass
+    assert old.exists()
+
+
 def test_a_killed_run_does_not_hold_the_folder(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from simulators.run_folder import locked\n"

@@ -20,7 +20,7 @@ from simulators.status import MachineStatus, read_status, status_line
 PLANT = Plant(
     "site", "Site", "UTC", tuple(MachineSpec(id=name, points=(), name=f"Machine {name}") for name in "AB")
 )
-NOW_NS = 100_000_000_000
+NOW_NS = 277_000_000_000
 
 
 class FakeHistorian:
@@ -80,7 +80,7 @@ def test_a_machine_is_its_own_state_and_its_worst_levels() -> None:
 def test_a_line_in_french() -> None:
     status = read_status(historian(), PLANT)[0]  # type: ignore[arg-type]
     cells = status_line(status, Catalogue("fr"), NOW_NS)
-    assert cells == ("A", "Machine A", "A alerte (L)", "7,3 mm/s eff.", "53,3 °C", "il y a 3 s")
+    assert cells == ("A", "Machine A", "A alerte (L)", "7,3 mm/s eff.", "53,3 °C", "il y a 3 min")
 
 
 def test_a_machine_without_data_is_waiting() -> None:
@@ -112,6 +112,16 @@ def test_quiet_shows_no_lines() -> None:
     with PlainScreen(Console(file=out, width=200), quiet=True) as screen:
         screen.show(ROWS)
     assert out.getvalue() == ""
+
+
+def test_what_fills_is_told_in_percent_and_drawn_as_a_bar() -> None:
+    out = io.StringIO()
+    with PlainScreen(Console(file=out, width=200), quiet=False) as screen:
+        screen.show(ROWS, ("Historique", 0.43))
+    assert out.getvalue().splitlines()[-1] == "Historique  43%"
+    with LiveScreen(Console(file=out, width=200, force_terminal=True)) as live:
+        live.show(ROWS, ("Historique", 0.43))
+    assert "━" in out.getvalue()
 
 
 def test_a_terminal_gets_a_table() -> None:
