@@ -26,7 +26,8 @@ from . import influxd
 from .historian_board import Board, Series, Shown, panels, seen_by
 from .historian_report import BoardQuery, Load, Year
 from .historian_rows import MACHINES, SITE, machine
-from .historian_year_rows import CHANNELS, DAY_NS, POINTS, Extent, hours, raw_day
+from .historian_year_judged import judged_day
+from .historian_year_rows import CHANNELS, DAY_NS, POINTS, Extent, groups_of, hours, raw_day
 from .influxd import Influxd
 
 DATABASE: Final = "palier"
@@ -114,7 +115,10 @@ def _all_rows(extent: Extent, fields: list[str], end_ns: int, random: np.random.
         days = min(10, day)
         yield from hours(extent, end_ns - day * DAY_NS, 24 * days, random)
     for day in range(extent.raw_days, 0, -1):
-        yield from raw_day(extent, fields, end_ns - day * DAY_NS, random)
+        first_ns = end_ns - day * DAY_NS
+        yield from raw_day(extent, fields, first_ns, random)
+        for machines in groups_of(extent.machines):
+            yield from judged_day(machines, POINTS, first_ns, random)
 
 
 def _bodies(batches: Iterator[Rows]) -> Iterator[tuple[str, bytes, int]]:

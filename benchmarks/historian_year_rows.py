@@ -52,7 +52,8 @@ class Extent(NamedTuple):
         return (
             f"{self.machines} machines of {len(POINTS)} points x {len(CHANNELS)} channels: a block every "
             f"{BLOCK_NS // (60 * SECOND_NS)} min for {self.raw_days} days ({len(fields)} of the features' "
-            f"fields, readings, states, events), hours of velocity and temperature for {self.hourly_days} "
+            f"fields, readings, states, scores, health, diagnoses, lives, alarms), hours of velocity and "
+            f"temperature for {self.hourly_days} "
             f"days, spectra once a day of {self.spectra_of} machines"
         )
 
@@ -62,17 +63,16 @@ def raw_day(
 ) -> Iterator[Rows]:
     """All rows of a day from `first_ns` on."""
     times = first_ns + np.arange(0, DAY_NS, BLOCK_NS)
-    for names in _groups(extent.machines):
+    for names in groups_of(extent.machines):
         channels = [(name, point, channel) for name in names for point in POINTS for channel in CHANNELS]
-        values: dict[str, Column] = {name: _scatter(random, len(channels) * len(times)) for name in fields}
+        values: dict[str, Column] = {name: scatter(random, len(channels) * len(times)) for name in fields}
         values["speed_rpm"] = np.full(len(channels) * len(times), RPM)
         values["zone"] = ["A"] * (len(channels) * len(times))
-        yield _of("feature", channels, times, {**values, "frame": _frames(len(channels), times)})
+        yield rows_of("feature", channels, times, {**values, "frame": frames(len(channels), times)})
         slow = [(name, point, "T") for name in names for point in POINTS]
         yield _readings(slow, times, random)
         places = [(name, point, "") for name in names for point in ("", *POINTS)]
         yield _states(places, times, random)
-        yield _events([(name, point, "") for name in names for point in POINTS], first_ns + SPECTRA_AT_NS)
     for name in _names(0, extent.spectra_of):
         for of, kind in (("spectrum", "velocity_mm_s"), ("envelope", "envelope_m_s2")):
             yield _lines(of, kind, name, first_ns + SPECTRA_AT_NS, random)
@@ -81,7 +81,7 @@ def raw_day(
 def hours(extent: Extent, first_ns: int, n: int, random: np.random.Generator) -> Iterator[Rows]:
     """The hourly rows of `n` hours from `first_ns` on."""
     times = first_ns + np.arange(n) * HOUR_NS
-    for names in _groups(extent.machines):
+    for names in groups_of(extent.machines):
         channels = [(name, point, channel) for name in names for point in POINTS for channel in CHANNELS]
         slow = [(name, point, "T") for name in names for point in POINTS]
         for of, field, places, text in (
@@ -89,7 +89,7 @@ def hours(extent: Extent, first_ns: int, n: int, random: np.random.Generator) ->
             ("reading", "value", slow, ("unit", "°C")),
         ):
             rows = len(places) * n
-            mean = _scatter(random, rows)
+            mean = scatter(random, rows)
             fields: dict[str, Column] = {
                 f"{field}_mean": mean,
                 f"{field}_min": 0.9 * mean,
@@ -97,42 +97,47 @@ def hours(extent: Extent, first_ns: int, n: int, random: np.random.Generator) ->
                 "blocks": np.full(rows, 6),
                 text[0]: [text[1]] * rows,
             }
-            yield _of(f"{of}_hourly", places, times, fields)
+            yield rows_of(f"{of}_hourly", places, times, fields)
 
 
 def _names(first: int, stop: int) -> list[str]:
     return [machine(i) for i in range(first, stop)]
 
 
-def _groups(machines: int) -> Iterator[list[str]]:
+def groups_of(machines: int) -> Iterator[list[str]]:
+    """The names of so many machines, `TOGETHER` at a time."""
     for first in range(0, machines, TOGETHER):
         yield _names(first, min(first + TOGETHER, machines))
 
 
-def _of(of: str, places: Sequence[Place], times: npt.NDArray[np.int64], fields: Mapping[str, Column]) -> Rows:
+def rows_of(
+    of: str, places: Sequence[Place], times: npt.NDArray[np.int64], fields: Mapping[str, Column]
+) -> Rows:
     """Rows of these series, each at all of the times."""
     n = len(times)
     name, point, channel = ([place[k] for place in places for _ in range(n)] for k in range(3))
     return Rows(of, [SITE] * len(name), name, point, channel, np.tile(times, len(places)), fields)
 
 
-def _frames(series: int, times: npt.NDArray[np.int64]) -> list[str]:
+def frames(series: int, times: npt.NDArray[np.int64]) -> list[str]:
+    """The frames of these times, of several series one after the other."""
     made = [f"{SITE}/gw-1:0123456789abcdef:{ts // BLOCK_NS}" for ts in times.tolist()]
     return made * series
 
 
-def _scatter(random: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
+def scatter(random: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
+    """Values about 2.5 that scatter by a tenth."""
     return 2.5 * np.exp(0.1 * random.standard_normal(n))
 
 
 def _readings(places: Sequence[Place], times: npt.NDArray[np.int64], random: np.random.Generator) -> Rows:
     n = len(places) * len(times)
     fields: dict[str, Column] = {
-        "value": 20 * _scatter(random, n),
+        "value": 20 * scatter(random, n),
         "unit": ["°C"] * n,
-        "frame": _frames(len(places), times),
+        "frame": frames(len(places), times),
     }
-    return _of("reading", places, times, fields)
+    return rows_of("reading", places, times, fields)
 
 
 def _states(places: Sequence[Place], times: npt.NDArray[np.int64], random: np.random.Generator) -> Rows:
@@ -143,26 +148,12 @@ def _states(places: Sequence[Place], times: npt.NDArray[np.int64], random: np.ra
         "learning": np.zeros(n, dtype=np.int64),
         "severity": np.ones(n, dtype=np.int64),
         "zone": ["A"] * n,
-        "value": _scatter(random, n),
+        "value": scatter(random, n),
         "limit_name": [LIMITS] * n,
-        "frame": _frames(len(places), times),
+        "frame": frames(len(places), times),
         "live": np.ones(n, dtype=np.int64),
     }
-    return _of("state", places, times, fields)
-
-
-def _events(places: Sequence[Place], ts_ns: int) -> Rows:
-    """A change of state of each point a day, and back."""
-    times = ts_ns + np.array([0, HOUR_NS])
-    n = len(places)
-    fields: dict[str, Column] = {
-        "event_id": [f"state:{name}/{point}:{ts}" for name, point, _ in places for ts in times.tolist()],
-        "kind": ["state"] * (2 * n),
-        "state": ["alert", "normal"] * n,
-        "previous": ["normal", "alert"] * n,
-        "detail": ['{"severity": 4}'] * (2 * n),
-    }
-    return _of("event", places, times, fields)
+    return rows_of("state", places, times, fields)
 
 
 def _lines(of: str, kind: str, name: str, ts_ns: int, random: np.random.Generator) -> Rows:
@@ -172,8 +163,8 @@ def _lines(of: str, kind: str, name: str, ts_ns: int, random: np.random.Generato
     fields: dict[str, Column] = {
         "line": np.tile(np.arange(LINES), len(channels)),
         "frequency_hz": np.tile(np.linspace(2.5, TOP_HZ, LINES), len(channels)),
-        "amplitude": 0.1 * _scatter(random, n),
+        "amplitude": 0.1 * scatter(random, n),
         "kind": [kind] * n,
         "frame": [f"{SITE}/gw-1:0123456789abcdef:{ts_ns // BLOCK_NS}"] * n,
     }
-    return _of(of, channels, np.full(LINES, ts_ns), fields)
+    return rows_of(of, channels, np.full(LINES, ts_ns), fields)

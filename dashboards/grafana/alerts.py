@@ -16,9 +16,10 @@ from typing import Any, Final
 
 import yaml
 
-from models.types import State
+from palier.alarms import Priority
 from palier.historian.schema import RAW_DAYS
 
+from . import alarm_queries as a
 from . import queries as q
 from .sdk import INFLUXDB
 from .variables import RAW_UID
@@ -96,30 +97,29 @@ class Rule:
         }
 
 
+GONE: Final = ("palier-danger", "palier-alert")
+"""Rules of older versions, which read states: Grafana keeps what a file no longer names, unless told."""
+
+
 def rules(words: Words) -> tuple[Rule, ...]:
     """All rules, in a language."""
     kept_s = RAW_DAYS * 86_400
     todo = words("alert.what_to_do")
-    unacknowledged = Rule(
-        "unacknowledged",
-        words("alert.unacknowledged"),
-        last_event(q.ALARM, q.UNACKNOWLEDGED, by=q.POINTS),
-        kept_s,
-        "critical",
-        words("alert.unacknowledged_summary"),
-        todo,
-    )
-    states = tuple(
+    high = a.priority(Priority.HIGH)
+    unacknowledged = tuple(
         Rule(
-            str(state),
-            words(f"alert.{state}"),
-            last_event(q.STATE, state, q.OF_MACHINE, by=q.MACHINES),
+            name,
+            words(f"alert.{name}"),
+            a.unacknowledged(which),
             kept_s,
             severity,
-            words(f"alert.{state}_summary"),
+            words(f"alert.{name}_summary"),
             todo,
         )
-        for state, severity in ((State.DANGER, "critical"), (State.ALERT, "warning"))
+        for name, which, severity in (
+            ("unacknowledged", high, "critical"),
+            ("waiting", high.replace("=~", "!~"), "warning"),
+        )
     )
     silent = Rule(
         "silent",
@@ -134,16 +134,7 @@ def rules(words: Words) -> tuple[Rule, ...]:
         no_data="Alerting",
         on_error="Alerting",
     )
-    return (unacknowledged, *states, silent)
-
-
-def last_event(kind: str, state: str, *where: str, by: tuple[str, ...]) -> str:
-    """1 for each group whose last event of a kind led to a state; nothing for the others."""
-    last = q.select(
-        'last("state") AS "open"', "event", f'"kind" = {q.text_of(kind)}', *where, q.IN_RANGE, by=by
-    )
-    condition = f'"open" = {q.text_of(state)}'
-    return q.among('count("open") AS "open"', last, where=(condition, q.IN_RANGE), by=by)
+    return (*unacknowledged, silent)
 
 
 def alerting(lang: str = "fr") -> dict[str, bytes]:
@@ -157,7 +148,11 @@ def alerting(lang: str = "fr") -> dict[str, bytes]:
         "rules": [rule.to_file() for rule in rules(words)],
     }
     body = yaml.safe_dump(
-        {"apiVersion": 1, "groups": [group]}, sort_keys=False, allow_unicode=True, width=100, indent=2
+        {"apiVersion": 1, "groups": [group], "deleteRules": [{"orgId": 1, "uid": uid} for uid in GONE]},
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
+        indent=2,
     )
     return {FILE: (_HEADER + body).encode()}
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from models.detection.zones import LimitSet, judge
+from models.diagnosis.health import AT_ALERT, AT_DANGER
 from models.types import State
 
 from .looks import TRANSPARENT, colour_of
@@ -53,11 +54,30 @@ def overrides(limit_sets: Iterable[LimitSet]) -> list[models.DashboardFieldConfi
 
 def must_be_zero() -> models.ThresholdsConfig:
     """For counts that the law of conservation wants to be 0: anything above is red."""
+    return _lines((1, State.DANGER), below=colour_of(State.NORMAL))
+
+
+def wants_none() -> models.ThresholdsConfig:
+    """For counts of what waits for somebody: none is no reason to look, anything above is an alert."""
+    return _lines((1, State.ALERT), below=TRANSPARENT)
+
+
+def of_health() -> models.ThresholdsConfig:
+    """The lines of the health index: below the index of an alert, and below that of a danger."""
+    return _lines((AT_DANGER, State.ALERT), (AT_ALERT, State.NORMAL), below=colour_of(State.DANGER))
+
+
+def of_alert() -> models.ThresholdsConfig:
+    """The line of an alert limit, for values that are told as parts of it."""
+    return _lines((1, State.ALERT), below=colour_of(State.NORMAL))
+
+
+def _lines(*steps: tuple[float, State], below: str) -> models.ThresholdsConfig:
     return models.ThresholdsConfig(
         mode=models.ThresholdsMode.ABSOLUTE,
         steps=[
-            models.Threshold(value=None, color=colour_of(State.NORMAL)),
-            models.Threshold(value=1, color=colour_of(State.DANGER)),
+            models.Threshold(value=None, color=below),
+            *(models.Threshold(value=value, color=colour_of(state)) for value, state in steps),
         ],
     )
 

@@ -16,15 +16,19 @@ PAGE: Final = "${console}"
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: the query's name for it, and what people read above it."""
+    """One column of a table: the query's name for it, and what people read above it; `link` is (text,
+    address).
+    """
 
     name: str
     title: str
     unit: str = ""
+    decimals: int | None = None
     mappings: Sequence[models.ValueMapping] = ()
     coloured: bool = False
     width: int | None = None
     limits: models.ThresholdsConfig | None = None
+    link: tuple[str, str] | None = None
 
 
 def painted(name: str, colour: str, **more: object) -> Override:
@@ -64,6 +68,8 @@ def of_column(column: Column) -> Override:
     said: dict[str, object] = {"displayName": column.title}
     if column.unit:
         said["unit"] = column.unit
+    if column.decimals is not None:
+        said["decimals"] = column.decimals
     if column.mappings:
         said["mappings"] = list(column.mappings)
     if column.coloured:
@@ -73,6 +79,9 @@ def of_column(column: Column) -> Override:
     if column.limits is not None:
         said["thresholds"] = column.limits
         said["color"] = models.FieldColor(mode=models.FieldColorModeId.THRESHOLDS)
+    if column.link is not None:
+        title, url = column.link
+        said["links"] = [data_link(title, url, elsewhere=url.startswith(PAGE))]
     return of_name(column.name, said)
 
 

@@ -1,9 +1,11 @@
-"""Flags on the time axis, read from the `event` series: when a state became worse, and what people did."""
+"""Flags on the time axis, read from the `event` series: when an alarm was raised, and what people did."""
 
 from __future__ import annotations
 
 from models.types import State
+from palier.alarms import Level
 
+from . import alarm_queries as a
 from . import queries as q
 from .looks import colour_of, colours
 from .sdk import InfluxQuery, data_source, models
@@ -11,20 +13,20 @@ from .words import Words
 
 
 def of_machine(words: Words) -> list[models.AnnotationQuery]:
-    """Alert and danger of the machine and its points, and interventions."""
-    states = [
+    """Alarms of the machine and its points that were raised, by level, and interventions."""
+    raised = [
         _flag(
-            words.shared(f"state.{state}"),
-            colour_of(state),
-            f'"kind" = {q.text_of(q.STATE)}',
-            f'"state" = {q.text_of(state)}',
+            words.shared(f"state.{level}"),
+            colour_of(State(level)),
+            *a.RAISED,
+            a.level(level),
         )
-        for state in (State.DANGER, State.ALERT)
+        for level in (Level.DANGER, Level.ALERT)
     ]
     done = _flag(
         words("annotation.interventions"), colours()["accent"], f'"kind" = {q.text_of(q.INTERVENTION)}'
     )
-    return [*states, done]
+    return [*raised, done]
 
 
 def _flag(name: str, colour: str, *conditions: str) -> models.AnnotationQuery:

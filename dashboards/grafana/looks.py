@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Final, TypeVar
 
 from dashboards.console.appearance import STATES_BY_URGENCY, Look, look_of
 from models.types import State
+from palier.alarms import Level, Life, Mode, Priority, What
 
 from .sdk import models
+from .transforms import ABSENT
 from .words import Words
 
 SHAPES: Final[Mapping[str, str]] = {
@@ -31,6 +33,8 @@ SHAPES: Final[Mapping[str, str]] = {
     "plus": "✚",
 }
 """The symbols of the page as characters, for every symbol that a `Look` may name."""
+
+Key = TypeVar("Key", bound=str)
 
 TRANSPARENT: Final = "transparent"
 
@@ -78,13 +82,66 @@ def state_mappings(words: Words, *, learning: bool = False) -> list[models.Value
     return [models.ValueMap(options=results), _rest(words)]
 
 
-def text_mappings(texts: Mapping[str, str]) -> list[models.ValueMapping]:
+def text_mappings(texts: Mapping[Key, str]) -> list[models.ValueMapping]:
     """Value mappings from keys to sentences, without colour."""
     options = {
-        key: models.ValueMappingResult(text=text, index=i)
+        str(key): models.ValueMappingResult(text=text, index=i)
         for i, (key, text) in enumerate(sorted(texts.items()))
     }
     return [models.ValueMap(options=options)]
+
+
+def alarm_mappings(words: Words) -> Mapping[str, list[models.ValueMapping]]:
+    """Value mappings of what is told of an alarm, by the name of the column."""
+    tasks = {f"action.{key}": text for key, text in words.table("action").items()}
+    remedies = {f"remedy.{key}": text for key, text in words.table("remedy").items()}
+    return {
+        "state": text_mappings({life: words.shared(f"alarm.state_{life}") for life in Life}),
+        "channel": text_mappings({mode: words.shared(f"alarm.mode_{mode}") for mode in Mode}),
+        "level": _level_mappings(words),
+        "priority": _told({one: words.shared(f"alarm.priority_{one}") for one in Priority}),
+        "fault": fault_mappings(words),
+        "action": _told({**tasks, **remedies}),
+        "what": _told({what: words.shared(f"alarm.what_{what}") for what in What}),
+        "who": _told({"": words("alarms.palier")}),
+        "why": _told({}),
+    }
+
+
+def fault_mappings(words: Words) -> list[models.ValueMapping]:
+    """Value mappings of the faults of a diagnosis, and of what stands there where none is named."""
+    names = {"none": words("diagnosis.none"), "refused": words("diagnosis.refused")}
+    return _told({**words.table("fault"), **names})
+
+
+def severity_mappings(words: Words) -> list[models.ValueMapping]:
+    """Value mappings of the severities 1 to 5, each with what it asks for."""
+    states = (State.NORMAL, State.WATCH, State.ALERT, State.ALERT, State.DANGER)
+    faces = [(i, words(f"diagnosis.severity_{i}"), colour_of(state)) for i, state in enumerate(states, 1)]
+    return number_mappings(faces, words("diagnosis.unknown"))
+
+
+def level_mappings(words: Words) -> list[models.ValueMapping]:
+    """Value mappings of the levels of a detector, 0 to 3."""
+    states = (State.NORMAL, State.WATCH, State.ALERT, State.DANGER)
+    faces = [(i, face(words, state), colour_of(state)) for i, state in enumerate(states)]
+    return number_mappings(faces, words("score.unjudged"))
+
+
+def _level_mappings(words: Words) -> list[models.ValueMapping]:
+    """An alarm's level looks like the state that it comes of."""
+    options = {
+        str(level): models.ValueMappingResult(
+            text=face(words, State(level)), color=colour_of(State(level)), index=i
+        )
+        for i, level in enumerate((Level.DANGER, Level.ALERT))
+    }
+    return [models.ValueMap(options=options), *_told({})]
+
+
+def _told(texts: Mapping[str, str]) -> list[models.ValueMapping]:
+    """Value mappings of what is taken out of JSON, where a key may be missing."""
+    return text_mappings({**texts, ABSENT: "–"})
 
 
 def number_mappings(faces: Iterable[tuple[int, str, str]], unknown: str) -> list[models.ValueMapping]:

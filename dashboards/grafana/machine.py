@@ -8,14 +8,14 @@ from models.features.bands import LEVEL_BANDS_HZ
 from models.types import BEARING_DEFECTS
 
 from . import fields as f
-from . import flags, spectra
+from . import flags, judgement, spectra
 from . import panels as p
 from . import queries as q
 from . import variables as v
-from .bands import bracketed, overrides
+from .bands import bracketed, of_health, overrides
 from .board import Board
 from .kit import Kit
-from .looks import state_mappings, text_mappings
+from .looks import colours, state_mappings, text_mappings
 from .overview import state_tiles
 from .sdk import InfluxQuery, models
 
@@ -27,6 +27,7 @@ HERE: Final = (q.SITE, q.MACHINE, q.POINT)
 CHANNEL: Final = (*HERE, q.CHANNEL)
 CELSIUS: Final = "\"unit\" = '°C'"
 R_MIN: Final = "\"unit\" = 'r/min'"
+_OF_VELOCITY: Final = f"\"leading\" = '${{channel:raw}}/{VELOCITY}'"
 A_YEAR: Final = "1y"
 ALL_YEARS: Final = "5y"
 
@@ -57,11 +58,13 @@ def machine(kit: Kit) -> Board:
         annotations=flags.of_machine(w),
     )
     _now(board, kit)
+    judgement.add_diagnosis(board, kit)
+    judgement.add_health(board, kit)
     _velocity(board, kit)
+    judgement.add_scores(board, kit)
     _temperature(board, kit)
     _high_frequencies(board, kit)
     spectra.add(board, kit)
-    _health(board, kit)
     _long_run(board, kit)
     return board
 
@@ -73,7 +76,8 @@ def _now(board: Board, kit: Kit) -> None:
     about = p.About(w("machine.state"), w("machine.state_about"), unit="none", no_value=w("machine.no_state"))
     tile = p.tiles(about, tiles.targets, tiles.overrides)
     tile.links = [f.page_link(w("link.page"), kit.to_page("${machine}"))]
-    board.add(tile, 6, 5)
+    board.add(tile, 4, 5)
+    board.add(_health(kit), 3, 5)
     for key, of, name, where, unit in (
         ("velocity", "feature", VELOCITY, CHANNEL, w("unit.velocity")),
         ("speed", "feature", "speed_rpm", CHANNEL, w("unit.speed")),
@@ -84,8 +88,18 @@ def _now(board: Board, kit: Kit) -> None:
             w(f"machine.{key}"), w(f"machine.{key}_about"), unit=unit, decimals=1, no_value=w("machine.none")
         )
         board.add(p.single(about, InfluxQuery("A", q.RAW, statement, as_table=True)), 3, 5)
-    board.add(_why(kit), 9, 5)
+    board.add(_why(kit), 8, 5)
     board.add(_timeline(kit), 24, 6)
+
+
+def _health(kit: Kit) -> models.Panel:
+    w = kit.words
+    newest = f'last({q.field("health", "health_index")}) AS "health_index"'
+    statement = q.select(newest, "health", q.SITE, q.MACHINE, q.OF_MACHINE, q.IN_RANGE)
+    about = p.About(
+        w("column.health"), w("machine.health_about"), unit="none", decimals=0, no_value=w("machine.none")
+    )
+    return p.single(about, InfluxQuery("A", q.RAW, statement, as_table=True), limits=of_health())
 
 
 def _why(kit: Kit) -> models.Panel:
@@ -144,9 +158,19 @@ def _velocity(board: Board, kit: Kit) -> None:
         q.trend("state", "value", *HERE),
         alias=f"{w('legend.judged')} {bracketed('${limits:raw}')}",
     )
+    # The baseline's own limit: told while the velocity is what speaks loudest.
+    baseline = InfluxQuery(
+        "C",
+        q.RAW,
+        q.trend("score", "alert", *HERE, _OF_VELOCITY),
+        alias=w("legend.baseline_alert"),
+    )
     about = p.About(w("machine.zones"), w("machine.zones_about"), unit=w("unit.velocity"), decimals=2)
-    bands = overrides(kit.of_quantity("velocity_"))
-    board.add(p.trend(about, [zoned, judged], drawn=p.Trend(bands=True), overrides=bands), 16, 10)
+    bands = [
+        *overrides(kit.of_quantity("velocity_")),
+        f.painted(w("legend.baseline_alert"), colours()["alert"]),
+    ]
+    board.add(p.trend(about, [zoned, judged, baseline], drawn=p.Trend(bands=True), overrides=bands), 16, 10)
     every = InfluxQuery(
         "A",
         q.RAW,
@@ -157,8 +181,7 @@ def _velocity(board: Board, kit: Kit) -> None:
     board.add(p.trend(about, [every]), 8, 10)
     turning = InfluxQuery("A", q.RAW, q.trend("feature", "speed_rpm", *CHANNEL), alias=w("legend.speed"))
     about = p.About(w("machine.turning"), w("machine.turning_about"), unit=w("unit.speed"), decimals=0)
-    board.add(p.trend(about, [turning]), 16, 6)
-    board.add(_waits(kit, "baseline"), 8, 6)
+    board.add(p.trend(about, [turning]), 24, 6)
 
 
 def _temperature(board: Board, kit: Kit) -> None:
@@ -207,12 +230,6 @@ def _high_frequencies(board: Board, kit: Kit) -> None:
         ]
         about = p.About(w(f"machine.{key}"), w(f"machine.{key}_about"), unit=unit, decimals=2)
         board.add(p.trend(about, targets), width, 9)
-
-
-def _health(board: Board, kit: Kit) -> None:
-    board.row(kit.words("machine.row_health"))
-    board.add(_waits(kit, "health"), 12, 4)
-    board.add(_waits(kit, "life"), 12, 4)
 
 
 def _long_run(board: Board, kit: Kit) -> None:

@@ -1,4 +1,4 @@
-"""Plant overview: a tile a machine, the worst first; what is open since when; how old the data are."""
+"""Plant overview: a tile a machine, the worst first; health and faults; open alarms; age of the data."""
 
 from __future__ import annotations
 
@@ -7,14 +7,26 @@ from dataclasses import dataclass
 from dashboards.console.appearance import STATES_BY_URGENCY
 from models.types import State
 
+from . import alarm_queries as a
 from . import fields as f
+from . import judgement
 from . import panels as p
 from . import queries as q
 from . import variables as v
+from .alarms import open_now
+from .bands import of_health, wants_none
 from .board import Board
 from .kit import Kit
-from .looks import colour_of, face, number_mappings, state_mappings
+from .looks import (
+    colour_of,
+    face,
+    fault_mappings,
+    number_mappings,
+    severity_mappings,
+    state_mappings,
+)
 from .sdk import InfluxQuery, models
+from .transforms import joined
 
 _HAS_NO_LEARNING = (State.LEARNING, State.UNKNOWN, State.UNCONFIGURED, State.STOPPED)
 """States whose look does not depend on whether the machine still learns."""
@@ -31,13 +43,10 @@ def overview(kit: Kit) -> Board:
         variables=[v.raw(w), v.sites(w), v.silence(w), v.console(kit.console_url)],
     )
     board.add(_tiles(kit), 24, 11)
-    board.add(open_now(kit), 12, 9)
-    board.add(_ages(kit), 12, 9)
+    board.add(_machines(kit), 24, 10)
+    board.add(open_now(kit, q.SITE), 16, 9)
+    board.add(_ages(kit), 8, 9)
     board.add(_velocities(kit), 24, 9)
-    board.row(w("overview.row_health"))
-    board.add(
-        p.words_panel(p.About(w("overview.health"), w("overview.health_about")), kit.pending("health")), 24, 4
-    )
     return board
 
 
@@ -88,23 +97,62 @@ def _tiles(kit: Kit) -> models.Panel:
     )
 
 
-def open_now(kit: Kit) -> models.Panel:
-    """Machines and points whose last transition asks for something, the newest first."""
+def _to_machine(kit: Kit) -> tuple[str, str]:
+    """The link of a machine's name in a table."""
+    return kit.words("link.machine"), kit.to_machine("${__value.raw}", "${__data.fields.site}")
+
+
+def _machines(kit: Kit) -> models.Panel:
+    """A line a machine: state, health, what it suffers from, how long it lasts, and who should look."""
     w = kit.words
+    of_machine = (q.SITE, q.OF_MACHINE, q.KEPT)
+    index = f'last({q.field("health", "health_index")}) AS "health_index", {q.field("health", "mode")}'
+    waiting = a.count_open(q.SITE, a.OF_A_MACHINE, states=a.WAITING, by=q.MACHINES, name="unacknowledged")
+    statements = {
+        "A": q.select('last("state") AS "state"', "state", *of_machine, by=q.MACHINES),
+        "B": q.select(index, "health", *of_machine, by=q.MACHINES),
+        "C": judgement.worst_faults(q.SITE),
+        "D": judgement.shortest_lives(q.SITE),
+        "E": a.count_open(q.SITE, a.OF_A_MACHINE, by=q.MACHINES),
+        "F": waiting,
+    }
     return p.rows(
-        p.About(w("overview.open"), w("overview.open_about"), unit="none", no_value=w("overview.open_none")),
-        [InfluxQuery("A", q.RAW, q.open_states(), as_table=True)],
-        [
-            f.Column("Time", w("column.since"), unit=p.AGE, width=150),
-            f.Column("site", w("variable.site"), width=130),
-            f.Column("machine", w("variable.machine"), width=110),
-            f.Column("point", w("variable.point"), width=80),
-            f.Column("state", w("column.state"), mappings=state_mappings(w), coloured=True),
-            f.Column("previous", w("column.previous"), mappings=state_mappings(w)),
-        ],
-        sort=(w("column.since"), True),
-        link=("machine", w("link.page"), kit.to_page("${__value.raw}")),
+        p.About(
+            w("overview.machines"),
+            w("overview.machines_about"),
+            unit="none",
+            no_value=w("overview.no_machine"),
+        ),
+        [InfluxQuery(ref, q.RAW, one, as_table=True) for ref, one in statements.items()],
+        _columns(kit),
+        sort=(w("column.health"), False),
+        transforms=joined(tuple(statements)),
     )
+
+
+def _columns(kit: Kit) -> list[f.Column]:
+    w = kit.words
+    return [
+        f.Column("Time", w("column.newest"), unit=p.AGE, width=130),
+        f.Column("site", w("variable.site"), width=110),
+        f.Column("machine", w("variable.machine"), width=100, link=_to_machine(kit)),
+        f.Column("state", w("column.state"), mappings=state_mappings(w), coloured=True, width=150),
+        f.Column("health_index", w("column.health"), decimals=0, coloured=True, limits=of_health(), width=90),
+        f.Column("mode", w("column.mode"), mappings=judgement.mode_mappings(kit)),
+        f.Column("severity", w("column.severity"), mappings=severity_mappings(w), width=130),
+        f.Column("fault", w("column.fault"), mappings=fault_mappings(w)),
+        f.Column("confidence", w("column.confidence"), unit="percentunit", decimals=0, width=90),
+        f.Column("p10_h", w("life.p10"), unit=w("unit.hours"), decimals=0, width=120),
+        f.Column("open", w("column.open"), unit=p.COUNT, width=90),
+        f.Column(
+            "unacknowledged",
+            w("column.unacknowledged"),
+            unit=p.COUNT,
+            coloured=True,
+            limits=wants_none(),
+            width=110,
+        ),
+    ]
 
 
 def _ages(kit: Kit) -> models.Panel:
@@ -122,11 +170,10 @@ def _ages(kit: Kit) -> models.Panel:
         [
             f.Column("Time", w("column.newest"), unit=p.AGE, width=200),
             f.Column("site", w("variable.site")),
-            f.Column("machine", w("variable.machine")),
+            f.Column("machine", w("variable.machine"), link=_to_machine(kit)),
             f.Column("heard", w("column.arrived"), mappings=heard),
         ],
         sort=(w("column.newest"), False),
-        link=("machine", w("link.machine"), kit.to_machine("${__value.raw}", "${__data.fields.site}")),
     )
 
 

@@ -10,7 +10,7 @@ from dashboards.console.freshness import LONGEST_NS
 
 from . import queries as q
 from .bands import thresholds
-from .fields import PAGE, Column, Override, data_link, of_column, of_name
+from .fields import Column, Override, data_link, of_column, of_name
 from .looks import colours
 from .sdk import (
     Builder,
@@ -31,9 +31,10 @@ from .sdk import (
     xychart,
     xychart_models,
 )
+from .transforms import Transform
 
 GAP_MS: Final = LONGEST_NS // 1_000_000
-"""No line is drawn across a silence longer than this."""
+"""No line is drawn across a silence longer than this, unless told."""
 
 AGE: Final = "dateTimeFromNow"
 """Grafana's unit for a time as an age, in the language of the person who looks."""
@@ -61,12 +62,18 @@ class About:
 
 @dataclass(frozen=True)
 class Trend:
-    """How a trend is drawn: with the bands of limits behind it, from zero, as steps."""
+    """How a trend is drawn: with the bands of limits behind it, from zero, up to a value, as steps.
+
+    No line is drawn across a silence longer than `gap_ms`. `lines` are drawn whatever the series, `bands` may
+    also come by overrides.
+    """
 
     bands: bool = False
     from_zero: bool = True
+    up_to: float | None = None
     steps: bool = False
-    points: bool = False
+    gap_ms: int = GAP_MS
+    lines: models.ThresholdsConfig | None = None
 
 
 def trend(
@@ -89,10 +96,8 @@ def trend(
         )
         .line_width(1)
         .fill_opacity(0)
-        .show_points(
-            common_models.VisibilityMode.ALWAYS if drawn.points else common_models.VisibilityMode.AUTO
-        )
-        .insert_nulls(GAP_MS)
+        .show_points(common_models.VisibilityMode.AUTO)
+        .insert_nulls(drawn.gap_ms)
         .axis_label(_axis(about.unit))
         .thresholds_style(
             common.GraphThresholdsStyleConfig().mode(
@@ -106,7 +111,12 @@ def trend(
     )
     if drawn.from_zero:
         panel = panel.min(0)
-    return _dressed(panel, about, targets, overrides=overrides, source=source)
+    if drawn.up_to is not None:
+        panel = panel.max(drawn.up_to)
+    dressed = _dressed(panel, about, targets, overrides=overrides, source=source)
+    if drawn.lines is not None:
+        _defaults(dressed).thresholds = drawn.lines
+    return dressed
 
 
 def timeline(
@@ -181,9 +191,12 @@ def rows(
     columns: Sequence[Column],
     *,
     sort: tuple[str, bool] | None = None,
-    link: tuple[str, str, str] | None = None,
+    transforms: Sequence[Transform] = (),
 ) -> models.Panel:
-    """A table; `sort` is (title of a column, falling), `link` (name of a column, text, address)."""
+    """A table; `sort` is (title of a column, falling).
+
+    Columns stand in the order of the queries and transforms, those not named in `columns` too.
+    """
     panel = (
         table.Panel()
         .show_header(True)
@@ -195,15 +208,9 @@ def rows(
         title, falling = sort
         panel = panel.sort_by([common.TableSortByFieldState().display_name(title).desc(falling)])
     overrides = [of_column(column) for column in columns]
-    if link is not None:
-        name, label, url = link
-        place = next(o for o in overrides if o.matcher.options == name)
-        place.properties.append(
-            models.DynamicConfigValue(
-                id_val="links", value=[data_link(label, url, elsewhere=url.startswith(PAGE))]
-            )
-        )
-    return _dressed(panel, about, targets, overrides=overrides)
+    dressed = _dressed(panel, about, targets, overrides=overrides)
+    dressed.transformations = list(transforms) or None
+    return dressed
 
 
 def chart(

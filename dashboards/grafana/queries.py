@@ -39,15 +39,11 @@ POINTS: Final = ("site", "machine", "point")
 CHANNELS: Final = ("point", "channel")
 
 ALARM: Final = "alarm"
-STATE: Final = "state"
 INTERVENTION: Final = "intervention"
-"""Kinds of event: an alarm's life (ISA-18.2), a state's change, and what people did to a machine."""
-
-UNACKNOWLEDGED: Final = "unacknowledged"
-"""The state of an alarm that nobody has taken notice of."""
-
-OPEN: Final = (State.WATCH, State.ALERT, State.DANGER)
-"""States in which somebody has something to do."""
+VERDICT: Final = "verdict"
+BASELINE: Final = "baseline"
+"""Kinds of event: an alarm's life (ISA-18.2), what people did to a machine, what they found of an alarm to be
+true, and how far a machine's baseline is."""
 
 OF_BLOCK: Final = "\"frame\" = '${block:raw}'"
 """The lines of one block: those of the newest one, which the variable `block` finds."""
@@ -151,19 +147,6 @@ def silent_machines() -> str:
     fresh = select(f'{count} AS "fresh"', "state", OF_MACHINE, SITE, FRESH, by=MACHINES)
     both = among('sum("fresh") AS "fresh"', ever, fresh, by=MACHINES)
     return among('"fresh"', both, where=('"fresh" = 0',), by=MACHINES)
-
-
-def open_states() -> str:
-    """Machines and points whose last transition led to something to do, and since when."""
-    last = select(
-        f'last("state") AS "state", {field("event", "previous")}',
-        "event",
-        f'"kind" = {text_of(STATE)}',
-        SITE,
-        KEPT,
-        by=POINTS,
-    )
-    return among('"state", "previous"', last, where=(one_of("state", OPEN),), by=POINTS)
 
 
 # --- spectra ----------------------------------------------------------------------------------------------

@@ -112,7 +112,8 @@ def test_every_query_of_the_machine_dashboard_is_asked_of_each_period(printed: d
         by_period.setdefault(query["period"], []).append(query)
     assert list(by_period) == ["6 h", "7 d", "90 d", "1 y"]
     assert len({len(queries) for queries in by_period.values()}) == 1
-    for queries in by_period.values():  # one state of the machine has rows, the looks of the others have none
+    for queries in by_period.values():
+        # One state of the machine has rows, the looks of the others have none; all its alarms are alerts.
         empty = {query["panel"] for query in queries if not query["rows"]}
         assert empty <= {"État de la machine", "annotation danger", "annotation Interventions"}
     assert all(query["ms"] > 0 for query in year["queries"])

@@ -14,13 +14,14 @@ import pytest
 
 from dashboards.console.appearance import look_of
 from dashboards.grafana import looks
-from dashboards.grafana.alerts import alerting
+from dashboards.grafana.alerts import alerting, rules
 from dashboards.grafana.board import KEYS_OF_SDK, canonical
 from dashboards.grafana.build import DASHBOARDS, build
 from dashboards.grafana.sdk import JSONEncoder, models, register_default_plugins
 from dashboards.grafana.words import LANGUAGES, Words
 from models.types import State
 from palier.limits import load_limits
+from tests.support.grafana_built import built, dashboard
 from tests.support.grafana_lint import lint
 from tests.support.grafana_types import panels
 
@@ -32,6 +33,8 @@ EVERY = [(lang, name) for lang in LANGUAGES for name in DASHBOARDS]
 SAME_IN_BOTH = {
     *("celsius", "none", "short", "–", "suffix:bits", "bits"),
     *("Palier · Machine", "Machine", "Machines", "Site", "Point", "Zone", "Interventions", "Conservation"),
+    *("Action", "Palier", "Version", "Scores", "score", "P50", "P90", "intervention", "verdict"),
+    *("vibration", "cavitation", "Palier · Machine", "Machines"),
     *("Silence", "danger", "normal", "● N · normal", "⬣ D · danger", "maximum", "minimum"),
 }
 """Words that French and English share."""
@@ -50,22 +53,17 @@ FOR_PEOPLE = (
 """Keys under which people read; `name` only of annotations."""
 
 
-def dashboard(lang: str, name: str) -> Body:
-    body: Body = json.loads(build(lang)[name])
-    return body
-
-
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_committed_files_are_those_that_the_code_builds(lang: str) -> None:
     folder = PACKAGE / "generated" / lang
-    built = build(lang)
-    assert {file.name for file in folder.iterdir()} == set(built)
-    for name, data in built.items():
+    files = built(lang)
+    assert {file.name for file in folder.iterdir()} == set(files)
+    for name, data in files.items():
         assert (folder / name).read_bytes() == data, f"{name}: run `palier grafana build`"
 
 
 def test_building_again_gives_the_same_bytes() -> None:
-    assert build("fr") == build("fr")
+    assert build("fr") == built("fr")
 
 
 def test_a_language_that_nobody_wrote_is_refused() -> None:
@@ -91,19 +89,19 @@ def test_a_plant_s_own_limits_have_their_bands() -> None:
 @pytest.mark.parametrize(("lang", "name"), EVERY)
 def test_the_library_reads_back_what_it_wrote(lang: str, name: str) -> None:
     register_default_plugins()
-    built = build(lang)[name]
-    read = models.Dashboard.from_json(json.loads(built))
-    assert canonical(json.loads(json.dumps(read, cls=JSONEncoder))) == built
+    data = built(lang)[name]
+    read = models.Dashboard.from_json(json.loads(data))
+    assert canonical(json.loads(json.dumps(read, cls=JSONEncoder))) == data
 
 
 @pytest.mark.parametrize(("lang", "name"), EVERY)
 def test_a_dashboard_passes_the_linter(lang: str, name: str) -> None:
-    assert lint(dashboard(lang, name), load_limits()) == []
+    assert lint(dashboard(name, lang), load_limits()) == []
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_no_key_of_the_library_is_left_that_grafana_does_not_know(name: str) -> None:
-    for variable in dashboard("fr", name)["templating"]["list"]:
+    for variable in dashboard(name)["templating"]["list"]:
         assert not set(variable) & set(KEYS_OF_SDK)
 
 
@@ -145,7 +143,7 @@ FAULTS: dict[str, Callable[[Body], object]] = {
 
 @pytest.mark.parametrize("said", FAULTS)
 def test_the_linter_catches_a_seeded_fault(said: str) -> None:
-    body = dashboard("fr", "machine.json")
+    body = dashboard("machine.json")
     FAULTS[said](body)
     found = lint(body, load_limits())
     assert any(said in sentence for sentence in found), found
@@ -158,20 +156,21 @@ def test_both_languages_have_the_same_words() -> None:
     assert Words("fr").keys() == Words("en").keys()
 
 
-@pytest.mark.parametrize("key", sorted(Words("fr").keys()))
-def test_both_languages_fill_in_the_same(key: str) -> None:
-    texts = [Words(lang)(key) for lang in LANGUAGES]
-    if not key.startswith("alert."):
-        names = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in texts]
-        assert names[0] == names[1]
-    put_in_by_grafana = [re.findall(r"\$\w+", text) for text in texts]
-    assert put_in_by_grafana[0] == put_in_by_grafana[1]
+def test_both_languages_fill_in_the_same() -> None:
+    for key in sorted(Words("fr").keys()):
+        texts = [Words(lang)(key) for lang in LANGUAGES]
+        if not key.startswith("alert."):
+            names = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in texts]
+            assert names[0] == names[1], key
+        put_in_by_grafana = [re.findall(r"\$\w+", text) for text in texts]
+        assert put_in_by_grafana[0] == put_in_by_grafana[1], key
 
 
 def test_every_word_is_used() -> None:
     code = "\n".join(file.read_text() for file in PACKAGE.glob("*.py"))
-    said = b"\n".join([*build("fr").values(), *alerting().values()]).decode()
     words = Words("fr")
+    said = b"\n".join([*built().values(), *alerting().values()]).decode()
+    said += "\n".join(f"{rule.title}\n{rule.summary}" for rule in rules(words))
     idle = [key for key in sorted(words.keys()) if f'"{key}"' not in code and words(key) not in said]
     assert not idle
 
@@ -193,7 +192,7 @@ def for_people(value: object, key: str = "", inside: str = "") -> Iterator[str]:
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_no_english_is_left_in_the_french_dashboards(name: str) -> None:
-    french, english = (set(for_people(dashboard(lang, name))) for lang in ("fr", "en"))
+    french, english = (set(for_people(dashboard(name, lang))) for lang in ("fr", "en"))
     same = {text for text in french & english if re.search(r"[A-Za-zÀ-ÿ]{3}", text)} - SAME_IN_BOTH
     names = {text for text in same if re.fullmatch(r"[\w.:/-]*\d[\w.:/-]*|palier(_hourly)?|http\S+", text)}
     assert same - names == set()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +24,31 @@ SCHEMAS = Path(__file__).parent / "schemas"
 FILES = sorted(PROVISIONING.rglob("*.yaml*"))
 
 
-def read(name: str) -> Body:
-    body: Body = yaml.safe_load((PROVISIONING / name).read_text())
+@cache
+def parsed(file: Path) -> Body:
+    body: Body = yaml.safe_load(file.read_text())
     return body
 
 
+def read(name: str) -> Body:
+    """The content of a file, which a test may change."""
+    return deepcopy(parsed(PROVISIONING / name))
+
+
 def mistakes(folder: str, body: Body) -> list[str]:
+    return [error.message for error in validator(folder).iter_errors(body)]
+
+
+@cache
+def validator(folder: str) -> Draft202012Validator:
     schema = json.loads((SCHEMAS / f"{folder}.json").read_text())
     Draft202012Validator.check_schema(schema)
-    return [error.message for error in Draft202012Validator(schema).iter_errors(body)]
+    return Draft202012Validator(schema)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_a_file_is_of_its_schema(file: Path) -> None:
-    assert mistakes(file.parent.name, yaml.safe_load(file.read_text())) == []
+    assert mistakes(file.parent.name, parsed(file)) == []
 
 
 def test_there_is_a_file_of_each_kind() -> None:

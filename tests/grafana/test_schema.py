@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from dashboards.grafana.build import DASHBOARDS, build
+from dashboards.grafana.build import DASHBOARDS
+from tests.support.grafana_built import dashboard
 from tests.support.grafana_types import VERSIONS, mistakes, panels
 
 Dashboard = dict[str, Any]
-
-
-def dashboard(name: str) -> Dashboard:
-    body: Dashboard = json.loads(build("fr")[name])
-    return body
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", DASHBOARDS)
-def test_a_dashboard_is_of_the_types_of_grafana(name: str, version: str, tmp_path: Path) -> None:
-    assert mistakes(dashboard(name), version, tmp_path) == ""
 
 
 def misspelt_key(body: Dashboard) -> None:
@@ -52,19 +40,40 @@ def variable_of_no_type(body: Dashboard) -> None:
     body["templating"]["list"][0]["type"] = "data source"
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(
-    "fault",
-    [
-        misspelt_key,
-        wrong_threshold_mode,
-        unknown_place,
-        wrong_option_of_a_plugin,
-        wrong_field_of_a_plugin,
-        variable_of_no_type,
-    ],
+FAULTS: tuple[Callable[[Dashboard], None], ...] = (
+    misspelt_key,
+    wrong_threshold_mode,
+    unknown_place,
+    wrong_option_of_a_plugin,
+    wrong_field_of_a_plugin,
+    variable_of_no_type,
 )
-def test_a_seeded_fault_is_caught(fault: Callable[[Dashboard], None], version: str, tmp_path: Path) -> None:
+
+
+def with_fault(fault: Callable[[Dashboard], None]) -> Dashboard:
     body = dashboard("overview.json")
     fault(body)
-    assert "error TS" in mistakes(body, version, tmp_path)
+    return body
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """What the compiler says of all dashboards and all seeded faults, by name and version."""
+    bodies = {name: dashboard(name) for name in DASHBOARDS}
+    bodies |= {fault.__name__: with_fault(fault) for fault in FAULTS}
+    cases = {f"{name}-{version}": (body, version) for name, body in bodies.items() for version in VERSIONS}
+    return mistakes(cases, tmp_path_factory.mktemp("types"))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_dashboard_is_of_the_types_of_grafana(name: str, version: str, said: Mapping[str, str]) -> None:
+    assert said[f"{name}-{version}"] == ""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_seeded_fault_is_caught(
+    fault: Callable[[Dashboard], None], version: str, said: Mapping[str, str]
+) -> None:
+    assert "error TS" in said[f"{fault.__name__}-{version}"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from models.detection.zones import LimitSet
+from models.diagnosis.health import AT_ALERT, AT_DANGER
 from tests.support.grafana_types import panels
 
 Body = Mapping[str, Any]
@@ -19,7 +20,10 @@ DRAWN: Final = ("timeseries", "xychart", "heatmap", "stat", "barchart", "table",
 MACROS: Final = re.compile(r"\$(timeFilter|__interval)\b")
 VARIABLE: Final = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(?!tag_|col\b|timeFilter|__|/)(\w+)")
 HAND_TYPED: Final = {None, 1}
-"""Values of thresholds that come of no limit set: none at all, and the first count that is not 0."""
+"""Values of thresholds that come of no limit set: none at all, the first count above 0, a whole limit."""
+
+OF_HEALTH: Final = (AT_DANGER, AT_ALERT)
+"""Lines of the health index, which is the same scale for every machine."""
 
 
 def lint(body: Body, limits: Mapping[str, LimitSet]) -> list[str]:
@@ -132,7 +136,7 @@ def thresholds_come_of_limits(body: Body, limits: Mapping[str, LimitSet]) -> Ite
                 limit = limits.get(name[1].replace("\\", ""))
                 if limit is None or limit.values != values:
                     yield f"panel {panel['title']!r} draws {values} for {name[1]}"
-            elif not set(values) <= HAND_TYPED:
+            elif values != OF_HEALTH and not set(values) <= HAND_TYPED:
                 yield f"panel {panel['title']!r} has lines typed by hand: {values}"
 
 

@@ -8,9 +8,12 @@ import ssl
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import dashboards.grafana.command as command_module
@@ -47,11 +50,16 @@ class Ran:
         return found
 
 
+_made = cache(get_command)
+"""A command line is made of its app once: reading all its options takes as long as most runs."""
+
+
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> Ran:
     """Call `palier grafana ...` as the command line does, errors as exit code and sentence."""
     # No proxy of the machine that runs the tests comes between.
     environment = {"NO_PROXY": "*", "no_proxy": "*", **(env or {})}
-    done = CliRunner().invoke(command_module.grafana, [*arguments], env=environment)
+    with patch("typer.testing._get_command", _made):
+        done = CliRunner().invoke(command_module.grafana, [*arguments], env=environment)
     if isinstance(done.exception, CommandError):
         return Ran(done.exception.exit_code, done.stdout, f"{done.stderr}{done.exception}")
     if done.exception is not None and not isinstance(done.exception, SystemExit):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from benchmarks.historian_board import ALL, Board, panels
 from benchmarks.historian_board import Shown as Range
 from tests.support.influxd import Influxd
 
-__all__ = ["ALL", "Dashboard", "Range", "targets"]
+__all__ = ["ALL", "Dashboard", "LookAt", "Range", "targets"]
 
 SOURCES: Final = {"palier": "palier", "palier_hourly": "palier_hourly"}
 """Databases by the uid of their data source."""
@@ -40,6 +40,10 @@ class Dashboard(Board):
         assert not said, f"{said}\n{statement}"
         series: list[dict[str, Any]] = result.get("series", [])
         return series
+
+
+LookAt = Callable[..., Dashboard]
+"""The fixture `look_at`: a dashboard of a name, looked at with some wishes."""
 
 
 def targets(body: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

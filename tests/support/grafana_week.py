@@ -1,17 +1,18 @@
 """A simulated week of a plant as the ingest writes it, for the queries of the dashboards.
 
-Two machines with all their series, one machine for every other state that can be shown, and one that fell
-silent. Values are simple, so that what a query must give can be said: no physics here.
+What is measured; what is decided of it is in `grafana_judgement`. Two machines with all their series, one
+machine for every other state that can be shown, and one that fell silent. Values are simple, so that what a
+query must give can be said: no physics here.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
+from models.detection.baseline import REGIME_UNSEEN
 from models.features.catalogue import NAMES
 from models.types import State
 from palier.historian.base import Rows
@@ -60,7 +61,8 @@ def week(now_ns: int) -> Iterator[Rows]:
         yield _states(f"X-{state}-{int(learning)}", "", state, times[-3:], learning=learning)
     yield _states("X-normal-1", "", State.NORMAL, times[-3:], learning=True)
     yield _states(SILENT, "", State.NORMAL, times[:20])
-    yield _events(now_ns)
+    yield _states(MACHINE, "3", State.NORMAL, times[::2])
+    yield _states(MACHINE, "3", State.UNKNOWN, times[1::2], reason=REGIME_UNSEEN.reason)
     yield _ledger(now_ns)
 
 
@@ -71,7 +73,7 @@ def lines(rows: Rows) -> bytes:
     return b"\n".join(encode(checked))
 
 
-def _rows(of: str, at: tuple[str, str, str], times: np.ndarray, fields: dict[str, object]) -> Rows:
+def rows_of(of: str, at: tuple[str, str, str], times: np.ndarray, fields: dict[str, object]) -> Rows:
     """Rows of one (machine, point, channel)."""
     machine, point, channel = at
     n = len(times)
@@ -91,23 +93,24 @@ def _constant(of: str, name: str, value: object, n: int) -> Sequence[object] | n
     )
 
 
-def _frames(times: np.ndarray) -> list[str]:
+def frames(times: np.ndarray) -> list[str]:
+    """The names of the frames that blocks of these times came with."""
     return [f"{SITE}/{GATEWAY}:0123456789abcdef:{i}" for i in range(1, len(times) + 1)]
 
 
 def _features(machine: str, point: str, times: np.ndarray) -> Rows:
     values: dict[str, object] = {name: 1.5 + 0.1 * i % 3 for i, name in enumerate(NAMES)}
     values["velocity_rms_mm_s"] = np.linspace(2.0, 6.5, len(times))
-    return _rows(
+    return rows_of(
         "feature",
         (machine, point, "H"),
         times,
-        {**values, "speed_rpm": RPM, "zone": "A", "frame": _frames(times)},
+        {**values, "speed_rpm": RPM, "zone": "A", "frame": frames(times)},
     )
 
 
 def _readings(at: tuple[str, str, str], unit: str, value: float, times: np.ndarray) -> Rows:
-    return _rows("reading", at, times, {"value": value, "unit": unit, "frame": _frames(times)})
+    return rows_of("reading", at, times, {"value": value, "unit": unit, "frame": frames(times)})
 
 
 def _hours(of: str, machine: str, point: str, channel: str, times: np.ndarray) -> Rows:
@@ -119,7 +122,7 @@ def _hours(of: str, machine: str, point: str, channel: str, times: np.ndarray) -
         fields["unit"] = "°C"
     else:
         fields["zone"] = "A"
-    return _rows(f"{of}_hourly", (machine, point, channel), hours, fields)
+    return rows_of(f"{of}_hourly", (machine, point, channel), hours, fields)
 
 
 def _spectra(machine: str, point: str, times: np.ndarray) -> Iterator[Rows]:
@@ -127,11 +130,11 @@ def _spectra(machine: str, point: str, times: np.ndarray) -> Iterator[Rows]:
     bearing = load_bearings()[BEARING]
     combs = [k * order * RPM / 60 for order in (1.0, *bearing.orders) for k in range(1, 6)]
     frequency = np.unique(np.concatenate([np.arange(2.5, 937.5, 2.5), combs]))[:400]
-    every = _frames(times)
+    every = frames(times)
     for of, kind in (("spectrum", "velocity_mm_s"), ("envelope", "envelope_m_s2")):
         for i, ts in enumerate(times.tolist()):
             n = len(frequency)
-            yield _rows(
+            yield rows_of(
                 of,
                 (machine, point, "H"),
                 np.full(n, ts),
@@ -145,9 +148,17 @@ def _spectra(machine: str, point: str, times: np.ndarray) -> Iterator[Rows]:
             )
 
 
-def _states(machine: str, point: str, state: State, times: np.ndarray, *, learning: bool = False) -> Rows:
+def _states(
+    machine: str,
+    point: str,
+    state: State,
+    times: np.ndarray,
+    *,
+    learning: bool = False,
+    reason: str = "no_data",
+) -> Rows:
     refused = state in (State.UNKNOWN, State.UNCONFIGURED)
-    return _rows(
+    return rows_of(
         "state",
         (machine, point, ""),
         times,
@@ -159,38 +170,10 @@ def _states(machine: str, point: str, state: State, times: np.ndarray, *, learni
             "zone": "D" if state is State.DANGER else "A",
             "value": 6.5,
             "limit_name": LIMITS,
-            "reason": "no_data" if refused else None,
+            "reason": reason if refused else None,
             "remedy": "check_gateway" if refused else None,
-            "frame": _frames(times),
+            "frame": frames(times),
             "live": 1,
-        },
-    )
-
-
-def _events(now_ns: int) -> Rows:
-    said = [
-        ("", "state", State.WATCH, State.NORMAL, 3 * DAY_NS),
-        ("", "state", State.ALERT, State.WATCH, 2 * DAY_NS),
-        ("", "state", State.DANGER, State.ALERT, DAY_NS),
-        ("2", "state", State.DANGER, State.ALERT, DAY_NS),
-        ("2", "alarm", "unacknowledged", "", DAY_NS),
-        ("2", "intervention", "done", "", 4 * DAY_NS),
-    ]
-    times = now_ns - np.array([ago for *_, ago in said])
-    n = len(said)
-    return Rows(
-        "event",
-        [SITE] * n,
-        [MACHINE] * n,
-        [point for point, *_ in said],
-        [""] * n,
-        times.astype(np.int64),
-        {
-            "event_id": [f"{kind}:{SITE}/{MACHINE}/{point}:{i}" for i, (point, kind, *_) in enumerate(said)],
-            "kind": [kind for _, kind, *_ in said],
-            "state": [str(state) for _, _, state, *_ in said],
-            "previous": [str(before) for *_, before, _ in said],
-            "detail": [json.dumps({"severity": 5})] * n,
         },
     )
 
