@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 FIRST_VALUES_MS = 40_000  # two loaded cores; alone it takes some ten seconds
 
 
-@pytest.mark.parametrize("broker", ["auto", "iotcore"])
+@pytest.mark.parametrize("broker", ["auto", pytest.param("iotcore", marks=pytest.mark.long)])
 def test_five_live_tiles_a_trend_that_moves_and_no_other_host(broker: str, tmp_path: Path) -> None:
     port = free_port()
     command = [*PALIER, "demo", "--no-browser", "--data", str(tmp_path / "demo"), "--port", str(port)]
