@@ -57,8 +57,10 @@ services: ## mosquitto, InfluxDB and Chromium for the tests, from Debian's packa
 
 lock: .tools/uv ## make the hashed lock files anew
 	@$(COMPILE) -o requirements/core.txt
-	@$(COMPILE) --extra web --extra influx --extra provision --extra report -o requirements/server.txt
-	@$(COMPILE) --extra all --extra grafana --group dev -o requirements/dev.txt
+	@$(COMPILE) --extra edge -o requirements/edge.txt
+	@$(COMPILE) --extra edge --extra opcua -o requirements/edge-opcua.txt
+	@$(COMPILE) --extra web --extra influx --extra provision --extra report --extra ml --extra zstd -o requirements/server.txt
+	@$(COMPILE) --extra all --extra grafana --extra opcua --group dev -o requirements/dev.txt
 	@echo 'hatchling>=1.27' | $(UV) pip compile - $(LOCKED) -o requirements/build.txt
 	@echo uv | $(UV) pip compile - $(LOCKED) -o requirements/uv.txt
 
