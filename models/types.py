@@ -36,6 +36,15 @@ class Quantity(StrEnum):
     LOAD = "load"
 
 
+AMBIENT_NAMES = ("ambient", "ambiante", "ambiance", "amb", "air")
+"""Names of a point or channel whose temperature is that of the air beside the machine."""
+
+
+def is_ambient(point: str, channel: str) -> bool:
+    """Whether a temperature is that of the air beside the machine: by the name of its channel or point."""
+    return point.lower() in AMBIENT_NAMES or channel.lower() in AMBIENT_NAMES
+
+
 UNITS: dict[Quantity, tuple[str, ...]] = {
     Quantity.ACCELERATION: ("m/s²", "g", "unknown"),
     Quantity.TEMPERATURE: ("°C",),
@@ -195,8 +204,27 @@ class Motor:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignMetric:
+    """A metric of a Sparkplug node that is not Palier's; the channel's value = its value x scale + offset.
+
+    `device` is "" for a metric of the node itself.
+    """
+
+    group: str
+    node: str
+    device: str
+    name: str
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelSpec:
-    """One measured quantity of a point. `fs_hz` and `n_samples` are None for slow readings."""
+    """One measured quantity of a point. `fs_hz` and `n_samples` are None for slow readings.
+
+    `usable_hz` is the highest frequency that the sensor itself is good for (-3 dB), None where nobody said.
+    `foreign` is where a slow reading comes from that no gateway of Palier's sends.
+    """
 
     id: str
     quantity: Quantity
@@ -204,6 +232,8 @@ class ChannelSpec:
     direction: str = ""  # "H", "V", "A" or "" where a direction has no meaning
     fs_hz: float | None = None
     n_samples: int | None = None
+    usable_hz: float | None = None
+    foreign: ForeignMetric | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +241,8 @@ class PointSpec:
     """A place of measurement: usually a bearing housing (*palier*), with the channels mounted there.
 
     `limits` names a row of models/limits, or is None where no standard applies.
-    `shaft_order` is the speed of the point's shaft divided by the speed of the machine.
+    `shaft_order` is the speed of the point's shaft divided by the speed of the machine. `demodulation_hz` is
+    the band around the housing's own resonance, None where nobody knocked on it.
     """
 
     id: str
@@ -221,6 +252,7 @@ class PointSpec:
     shaft_order: float = 1.0
     mounting: str = "stud"
     limits: str | None = None
+    demodulation_hz: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from models.advice import Advice, advise
 from models.detection.zones import LimitSet
 from models.diagnosis import BEARING_FAULTS, ChannelEvidence, Diagnosis, Evidence, PointEvidence, diagnose
 from models.diagnosis.bearings import BearingFinding, diagnose_bearings, join_findings
-from models.features.stages.lines import SEARCH
+from models.features.bands import SEARCH
 from models.types import Bearing, ChannelSpec, MachineSpec, PointSpec, Quantity, Refusal
 
 from .record_speed import RecordSpeed

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from models.features.bands import DEFAULT_BANDS
+from models.features.bands import DEFAULT_BANDS, SEARCH
 from models.features.gate import (
     DoubleArray,
     check_bands,
@@ -28,7 +28,7 @@ from models.features.gate import (
     check_speed,
     per_window,
 )
-from models.features.stages.lines import SEARCH, TURNS, WIDEST_SEARCH
+from models.features.stages.lines import TURNS, WIDEST_SEARCH
 from models.features.windows import spectral_length
 from models.types import Refusal
 

@@ -13,10 +13,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from models.features.bands import SEARCH
 from models.features.defects import NEEDED
 from models.features.gate import DoubleArray, SampleArray
 from models.features.stages.floors import reach_of_floor
-from models.features.stages.lines import HARMONICS, SEARCH, TURNS
+from models.features.stages.lines import HARMONICS, TURNS
 
 from .bearings_combs import FEWEST_LINES, STEP, Combs, Table
 from .bearings_orders import foreign_orders, refined_turns

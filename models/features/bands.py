@@ -53,6 +53,9 @@ WHIRL_ORDERS: Final = (0.38, 0.48)
 DEFECT_HARMONICS: Final = 3
 """Harmonics of a defect in its levels: enough to tell it from a single line, few enough for short bands."""
 
+SEARCH: Final = 0.025
+"""How far slip and contact angle move a defect line: ±2.5 %. An uncertain speed adds two of its σ."""
+
 SIDEBANDS: Final = 6
 """Sidebands on each side of a gear mesh (the usual sideband energy ratio)."""
 

@@ -17,7 +17,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 from .bands import usable_hz
 from .centring import centre
@@ -105,6 +104,8 @@ def demodulate(spectrum: ComplexArray, band: Demodulator, out: FloatArray | None
     Rows without a strong tone take one inverse FFT and one FFT of `band.size`, others an inverse one more.
     The moments mean something where the demodulator was made with `moments`.
     """
+    import scipy.fft
+
     moved = np.empty((len(spectrum), band.size), dtype=np.complex64)
     inside = moved[:, : band.width]
     inside[:] = spectrum[:, band.first : band.stop]
@@ -186,16 +187,16 @@ def envelope_spectrum(
     block = np.empty(samples.shape, dtype=np.float32)
     centred = centre(samples, block)
     moved = np.zeros((n, band.size), dtype=np.complex64)
-    spectrum = scipy.fft.rfft(block[:, :length] * hann(length), axis=1)
+    spectrum = np.fft.rfft(block[:, :length] * hann(length), axis=1)  # see `windows.half_spectrum`
     moved[:, : band.width] = spectrum[:, band.first : band.stop]
-    envelope: FloatArray = np.abs(scipy.fft.ifft(moved, axis=1, overwrite_x=True))
+    envelope: FloatArray = np.abs(np.fft.ifft(moved, axis=1)).astype(np.float32, copy=False)
     # Analytic of a windowed block: w·|a|, so the window's mean (or that of its square) is the coherent gain.
     gain = (2 * band.size / length) / HANN_MEAN
     factors = centred.factor * check_scale(scale, n)
     if squared:
         envelope *= envelope
         gain, factors = (2 * band.size / length) ** 2 / HANN_SQUARE_MEAN, factors**2
-    amplitude = np.abs(scipy.fft.rfft(envelope, axis=1)[:, : band.lines]).astype(np.float64)
+    amplitude = np.abs(np.fft.rfft(envelope, axis=1)[:, : band.lines]).astype(np.float64)
     amplitude *= (gain * 2 / band.size * factors)[:, None]
     amplitude[:, 0] /= 2
     amplitude[centred.bad] = np.nan

@@ -12,7 +12,6 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 from .bands import VELOCITY_BAND_HZ, usable_hz
 from .centring import centre
@@ -183,6 +182,6 @@ def _windowed(samples: SampleArray) -> tuple[npt.NDArray[np.complex64], DoubleAr
     x = np.empty(samples.shape, dtype=np.float32)
     centred = centre(samples, x)
     x *= hann(samples.shape[1])
-    lines: npt.NDArray[np.complex64] = scipy.fft.rfft(x, axis=1)
+    lines = np.fft.rfft(x, axis=1).astype(np.complex64, copy=False)  # see `windows.half_spectrum`
     lines[centred.bad] = np.nan
     return lines, centred.factor

@@ -7,10 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from models.features.bands import SLOW_BELOW_HZ, VELOCITY_BAND_HZ, VELOCITY_LOW_BAND_HZ
+from models.features.bands import SEARCH, SLOW_BELOW_HZ, VELOCITY_BAND_HZ, VELOCITY_LOW_BAND_HZ
 from models.features.catalogue import CATALOGUE
-from models.features.stages.lines import SEARCH
-from models.types import BEARING_DEFECTS, MachineSpec, PointSpec, Quantity
+from models.types import BEARING_DEFECTS, MachineSpec, PointSpec, Quantity, is_ambient
 
 from .found import ChannelFound, Course, Floats, Found, SpectrumFound
 from .plots import thinned
@@ -49,7 +48,7 @@ def spectrum_figures(found: Found) -> tuple[SpectrumFigure, ...]:
     for one in sorted(found.spectra, key=lambda s: _KINDS.index(s.kind) if s.kind in _KINDS else len(_KINDS)):
         point = found.machine.point(one.place[0])
         if point is not None and np.isfinite(one.amplitude).all() and len(one.amplitude):
-            figures.append(_figure(one, found.machine, point, _shaft_rpm(one, found, point)))
+            figures.append(spectrum_figure(one, found.machine, point, _shaft_rpm(one, found, point)))
     order = {
         (p.id, c.id): i for i, (p, c) in enumerate((p, c) for p in found.machine.points for c in p.channels)
     }
@@ -66,7 +65,10 @@ def _shaft_rpm(one: SpectrumFound, found: Found, point: PointSpec) -> float | No
     return next((rpm for rpm in told if rpm is not None), None)
 
 
-def _figure(one: SpectrumFound, machine: MachineSpec, point: PointSpec, rpm: float | None) -> SpectrumFigure:
+def spectrum_figure(
+    one: SpectrumFound, machine: MachineSpec, point: PointSpec, rpm: float | None
+) -> SpectrumFigure:
+    """One spectrum of a point whose shaft turns at `rpm`, None where nobody knows."""
     marks = tuple(markers_of(one.kind, machine, point, rpm, float(one.frequency_hz[-1])))
     frequency, amplitude = thinned(one.frequency_hz, one.amplitude)
     return SpectrumFigure(
@@ -179,7 +181,9 @@ def trend_figures(found: Found) -> tuple[TrendFigure, ...]:
 
 
 def _temperature(found: Found, point: PointSpec) -> list[TrendFigure]:
-    housings = {c.id for c in point.channels if c.quantity is Quantity.TEMPERATURE}
+    housings = {
+        c.id for c in point.channels if c.quantity is Quantity.TEMPERATURE and not is_ambient(point.id, c.id)
+    }
     lines = tuple(
         _course(one.place[1], one.course, None)
         for one in found.readings

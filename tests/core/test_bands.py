@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.detection.bands import criterion_ii, feature_bands, standard_limits, z_of, zone_bands
+from models.detection.bands import feature_bands, standard_limits, z_of, zone_bands
 from models.detection.zones import LimitKind, LimitSet
 
 LEVEL, SPREAD = st.floats(0.05, 20), st.floats(0.05, 1)
@@ -62,10 +62,6 @@ def test_limits_stand_in_order(level: float, sigma: float, z: float) -> None:
     assert zone.low < level
     assert plain.low < level < plain.alert <= plain.danger
     assert zone.alert >= min(4.5, level + 0.25 * 4.5) - 1e-12
-
-
-def test_criterion_ii_sees_a_change_up_or_down() -> None:
-    assert criterion_ii([2.0, 1.9, 0.8, np.nan], [0.8, 0.8, 2.0, 1.0], 4.5).tolist() == [1, 0, -1, 0]
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,7 @@ def test_a_sample_that_is_no_number_leaves_no_feature(value: float) -> None:
     assert not disagreements(x, 25_600.0, **known)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [np.int16, np.int32])
 @pytest.mark.parametrize("kind", ["machine", "clipped", "offset", "tone", "impulse"])
 def test_counts_with_a_scale(kind: str, dtype: type[np.signedinteger]) -> None:

@@ -79,6 +79,7 @@ HONEST: dict[str, tuple[Sequence[tuple[float, float]], dict[str, float]]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", HONEST)
 def test_the_uncertainty_is_honest(name: str) -> None:
     lines, rest = HONEST[name]

@@ -59,7 +59,7 @@ class RecordSet(NamedTuple):
     [
         RecordSet("hitsm", "mfs.npz", "index_mfs.csv", "", 0.015, 19),
         RecordSet("mfpt", "mfpt.npz", "index.csv", "", 0.01, 6),
-        RecordSet("cwru", "de12.npz", "index.csv", "|DE", 0.01, 54),
+        pytest.param(RecordSet("cwru", "de12.npz", "index.csv", "|DE", 0.01, 54), marks=pytest.mark.long),
     ],
     ids=lambda rig: rig.folder,
 )

@@ -150,13 +150,13 @@ def _is_a_function(value: object) -> bool:
 FUNCTIONS = [name for name in public.__all__ if _is_a_function(getattr(public, name)) and name not in RESULTS]
 
 
-@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_callers_arrays_are_never_written_to(name: str, dtype: type[np.generic]) -> None:
+def test_the_callers_arrays_are_never_written_to(name: str) -> None:
     assert name in CASES, f"{name} is public: write how it is called with arrays here"
-    watched = Watched(dtype)
-    CASES[name](getattr(public, name), watched)
-    assert watched.unchanged()
+    for dtype in (np.int16, np.int32, np.float32):
+        watched = Watched(dtype)
+        CASES[name](getattr(public, name), watched)
+        assert watched.unchanged(), dtype
 
 
 def test_what_is_public_is_found_and_named_once() -> None:

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.features.bands import SEARCH
 from models.features.defects import NEEDED
 from models.features.envelope import LEAKED_BINS, Demodulator
 from models.features.gate import DoubleArray, FloatArray
@@ -32,9 +33,6 @@ FALSE_ALARM: Final = 1e-4
 FALSE_ALARM_OF_TWO: Final = {3: 1.8e-6, 4: 1.3e-6}
 """By the harmonics that a narrow band holds: p such that two of them, 3p² or 6p², are as rare as three of
 five, 10·FALSE_ALARM³."""
-
-SEARCH: Final = 0.025
-"""How far slip and contact angle move a defect line: ±2.5 %. An uncertain speed adds two of its σ."""
 
 WIDEST_SEARCH: Final = 0.10
 """From here on the windows of neighbouring fifth harmonics meet: a line has no number any more."""
