@@ -184,7 +184,8 @@ def _learn(one: Watched, blocks: Sequence[Scored], columns: int) -> PointModel:
     turns = [blocks[k * 31 % len(blocks)] for k in range(LEARNED)]
     x = np.array([columns_of(entry, one) for entry in turns])
     hz = np.array([measured_hz(one.machine, one.point, entry.shaft_hz) for entry in turns], dtype=np.float64)
-    context = Context(BLOCK_S * np.arange(LEARNED, dtype=np.float64), hz)
+    load = np.array([entry.load_percent for entry in turns])
+    context = Context(BLOCK_S * np.arange(LEARNED, dtype=np.float64), hz, load)
     baseline = Baseline.fit(x, context, names=one.names, features_of_machine=columns)
     if not isinstance(baseline, Baseline):
         raise TypeError(f"{'/'.join(one.place)} was not learned: {baseline.reason}")

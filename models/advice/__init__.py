@@ -3,6 +3,7 @@
 from .advise import Advice, advise, advise_all
 from .deadline import Deadline, Lasting, sooner
 from .demand import ABNORMAL, Demand, InForce, asked_of, raised
+from .drive import over_drive
 
 __all__ = [
     "ABNORMAL",
@@ -14,6 +15,7 @@ __all__ = [
     "advise",
     "advise_all",
     "asked_of",
+    "over_drive",
     "raised",
     "sooner",
 ]

@@ -13,6 +13,7 @@ from models.diagnosis.severity import Action
 from models.types import MachineSpec
 
 from .demand import asked_of
+from .drive import over_drive
 
 MOST_FACTS: Final = 2
 """A technician reads two facts; who wants all has the evidence."""
@@ -43,6 +44,7 @@ class Advice:
     (`confirm.<key>`), `not_separated` what else it may be. `stage` is that of a bearing, 0 where it has none;
     `blocks` is how many blocks it stands on where they are too few, 0 otherwise. `raised_by` is the state of
     the point where that asks for more than the diagnosis did: severity, action and deadline are then its own.
+    `in_danger` says that the machine is in danger, for whatever reason: then no stage of it is called early.
     """
 
     machine: str
@@ -60,6 +62,7 @@ class Advice:
     stage: int = 0
     blocks: int = 0
     raised_by: str = ""
+    in_danger: bool = False
 
 
 def advise(diagnosis: Diagnosis, machine: MachineSpec, *, fast: bool = False) -> Advice:
@@ -73,9 +76,9 @@ def advise(diagnosis: Diagnosis, machine: MachineSpec, *, fast: bool = False) ->
         severity=diagnosis.severity,
         action=action,
         deadline_h=deadline_h,
-        task=task_of(diagnosis.fault),
+        task=task_on(machine, diagnosis.fault),
         facts=facts_of(diagnosis.evidence),
-        confirm=diagnosis.separate_by[:MOST_CONFIRMATIONS],
+        confirm=over_drive(diagnosis.separate_by, machine)[:MOST_CONFIRMATIONS],
         evidence=diagnosis.evidence,
         not_separated=diagnosis.not_separated,
         stage=_remark(diagnosis, "bearing_stage"),
@@ -94,6 +97,11 @@ def advise_all(
 def task_of(fault: Fault) -> str:
     """The key of what to do about a fault: one for all rings and elements, one for every other fault."""
     return "bearing" if fault in BEARING_FAULTS else fault.value
+
+
+def task_on(machine: MachineSpec, fault: Fault) -> str:
+    """The key of what to do about a fault of this machine: as `task_of`, but for how it is driven."""
+    return over_drive((task_of(fault),), machine)[0]
 
 
 def facts_of(evidence: tuple[EvidenceItem, ...]) -> tuple[EvidenceItem, ...]:

@@ -106,16 +106,6 @@ def zone_bands(
     return Bands(low, np.where(np.isnan(top), np.nan, alert), np.array(cd))
 
 
-def criterion_ii(value: npt.ArrayLike, expected: npt.ArrayLike, b_c: npt.ArrayLike) -> npt.NDArray[np.int8]:
-    """1 where a velocity rose by more than 0.25 B/C, -1 where it fell by more, else 0; elementwise.
-
-    0 as well where something is unknown: no change is claimed.
-    """
-    change = np.asarray(value, dtype=np.float64) - np.asarray(expected, dtype=np.float64)
-    step = CRITERION_II * np.asarray(b_c, dtype=np.float64)
-    return np.asarray((change > step).astype(np.int8) - (change < -step).astype(np.int8))
-
-
 def standard_limits(limits: LimitSet | None) -> tuple[float, float]:
     """(alert, danger) of a standard's row: B/C and C/D, alarm and shutdown, or its two values.
 

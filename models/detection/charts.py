@@ -27,7 +27,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from models.features.gate import DoubleArray
 from models.features.huber import MAD_TO_SIGMA
@@ -145,6 +144,8 @@ def scan(charts: Charts, z: npt.NDArray[np.floating], slack: Slack = SLACK) -> C
 
 def ewma_series(z: DoubleArray) -> DoubleArray:
     """The EWMA after each residual of `z` (m, ...), from 0; NaN where a residual is (there it holds)."""
+    from scipy.signal import lfilter  # most of a second, in every process that never fits anything
+
     known = ~np.isnan(z)
     if known.all():
         series: DoubleArray = lfilter([LAMBDA], [1.0, LAMBDA - 1.0], z, axis=0)

@@ -16,9 +16,13 @@ from models.types import State
 from .persistence import Flags
 from .regimes import Kinds
 
-TESTS: Final = ("danger", "far", "alert", "low", "ewma", "cusum", "slope", "t2", "spe", "hot", "warm")
+TESTS: Final = (
+    "danger", "far", "alert", "low", "ewma", "cusum", "slope", "t2", "spe", "hot", "warm", "residual",
+    "residual_danger",
+)  # fmt: skip
 """What may be on, in the order of `Decision.tests`: the zone's danger, four times the baseline, alert, low
-limit, drift charts, slope, T², SPE, temperature danger and alert."""
+limit, drift charts, slope, T², SPE, temperature danger and alert, and the alert and danger of a temperature
+beside what ambient, load and speed explain."""
 
 
 class Level(IntEnum):
@@ -49,7 +53,7 @@ class Decision:
 
     `advanced` False where a block was late or absent: what stood still stands. `regime` is a `Regime`, `said`
     what people see (`state`), `basis` a `Basis`, `level` a `Level`, `raised` where the level has risen.
-    `tests` (..., 11) what is on, in the order of `TESTS`; `columns` (..., 7, c) the same for those of single
+    `tests` (..., 13) what is on, in the order of `TESTS`; `columns` (..., 7, c) the same for those of single
     columns. `z` (..., c) residuals in σ, `alert` (..., c) the limits that applied.
     """
 

@@ -57,8 +57,9 @@ class Part:
 
     `baseline` is None while it is learning. `alert` and `danger` are the standard's limits (B/C and C/D) of
     the columns `zoned` (by default the broadband velocities from 10 Hz), NaN without; `signed` how many times
-    B/C an engineer has signed for; `temperature_alert` and `temperature_danger` in °C; `floor_m_s2` the noise
-    of its sensors.
+    B/C an engineer has signed for; `temperature_alert` and `temperature_danger` in °C; `residual_alert` and
+    `residual_danger` in K, of a temperature beside its model (`housing`); `floor_m_s2` the noise of its
+    sensors.
     """
 
     baseline: Baseline | None = None
@@ -68,6 +69,8 @@ class Part:
     signed: float = 1.0
     temperature_alert: float = np.nan
     temperature_danger: float = np.nan
+    residual_alert: float = np.nan
+    residual_danger: float = np.nan
     floor_m_s2: float = SENSOR_FLOOR_M_S2
 
 
@@ -76,8 +79,9 @@ class Blocks:
     """Blocks of n parts at m times (m, n), or at one time (n,); one value stands for all. Inf is unknown.
 
     `features` (m, n, c) or (n, c), NaN where unknown or refused; `time_s` seconds, NaN where a part has no
-    block; `live` False for frames that came late. `temperature_c`, its slope, `current_share` and
-    `speed_change` (over the block) where known; `others` (..., q) further causes of the levels.
+    block; `live` False for frames that came late. `temperature_c`, its slope, `current_share`,
+    `speed_change` (over the block) and `residual_k` (of the temperature beside its model) where known;
+    `others` (..., q) further causes of the levels.
     """
 
     time_s: npt.ArrayLike
@@ -88,6 +92,7 @@ class Blocks:
     temperature_slope_k_per_h: npt.ArrayLike = np.nan
     current_share: npt.ArrayLike = np.nan
     speed_change: npt.ArrayLike = np.nan
+    residual_k: npt.ArrayLike = np.nan
     live: npt.ArrayLike = True
     others: npt.ArrayLike = ()
 
@@ -110,7 +115,7 @@ class Blocks:
 
 _PER_BLOCK: Final = (
     "time_s", "speed_hz", "load", "temperature_c", "temperature_slope_k_per_h", "current_share",
-    "speed_change",
+    "speed_change", "residual_k",
 )  # fmt: skip
 
 

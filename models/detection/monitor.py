@@ -8,9 +8,11 @@ step of hundreds of parts takes a few times as long as that of one: step togethe
 Rules:
 1. A block that is late or not newer than the last advances nothing.
 2. In every regime a danger of velocity or temperature is judged: two in a row, 30 s apart. All else is judged
-   on running machines only, three in a row (temperature in every regime too: heat outlasts a stop).
+   on running machines only, three in a row (temperature in every regime too: heat outlasts a stop; but not
+   what it is beside its model, which is of a running machine).
 3. Each column counts when it is known, at the pace of the baseline (ten minutes): single features three in a
-   row, what tells of slow change (EWMA, CUSUM, T², SPE) eighteen, a slope twice.
+   row, what tells of slow change (EWMA, CUSUM, T², SPE) eighteen, a slope twice. So does the residual of a
+   temperature: three in a row are the half hour that practice asks for.
 4. Single features decide alert and danger; low limits and slow change make a watch.
 5. Without a baseline, and in a regime it has not seen, the standard's limits judge alone; without these
    either nothing is said.
@@ -57,6 +59,7 @@ _SAID_OF: Final = np.array(  # by regime, unknown (-1) the last; a running machi
 )
 _DANGER, _FAR, _ALERT, _LOW, _EWMA, _CUSUM, _SLOPE = range(OF_COLUMNS)  # as in TESTS
 _HOT, _WARM = TESTS.index("hot"), TESTS.index("warm")
+_OFF, _FAR_OFF = TESTS.index("residual"), TESTS.index("residual_danger")
 
 _OF_NOTHING, _OF_STANDARD = np.int8(Basis.NONE), np.int8(Basis.STANDARD)
 _OUTLIER, _NOTHING = np.float32(_charts.OUTLIER), np.float32(0)
@@ -144,7 +147,7 @@ class Monitor:
         n, c, layout = len(self), len(self.names), self._layout
         nan, code = np.full(n, np.nan), np.zeros(n, dtype=np.int8)
         return MonitorState(
-            time_s=nan, speed_hz=nan, stopped_s=nan, counted_s=np.full((n, c + 1), np.nan),
+            time_s=nan, speed_hz=nan, stopped_s=nan, counted_s=np.full((n, c + 2), np.nan),
             said=self._limits.unsaid, level=code, charts=_charts.start((n, c), np.float32),
             latches=Latches.start((n, layout.size), layout.lasting), bin=nan,
             bin_sum=np.zeros((n, c), np.float32), bin_count=np.zeros((n, c), np.int32),
@@ -197,14 +200,17 @@ class Monitor:
         regime = self._regime(state, block, now)
         running = live & (regime == _RUNNING)
         known = ~np.isnan(now.x)
-        counted = self._counted(state, t, now, known, running)
-        z = np.where(counted[:, :-1], now.z, np.nan).astype(np.float32)
+        off = np.asarray(block.residual_k)[:, None]
+        counted = self._counted(state, t, now, (known, ~np.isnan(off)), running)
+        c = known.shape[1]
+        z = np.where(counted[:, :c], now.z, np.nan).astype(np.float32)
         charts = _charts.advance(state.charts, z, self._limits.slack, self._limits.ceiling)
         here, sums, counts, means, slopes = self._binned(state, t, z)
         tests = _Tests.of(len(self), self._layout)
-        self._near(tests, now, known, counted[:, :-1], live)
+        self._near(tests, now, known, counted[:, :c], live)
         self._hot(tests, np.asarray(block.temperature_c)[:, None], live)
-        self._drifts(tests, charts, ~np.isnan(z), np.where(counted[:, -1:], now.multi, np.nan))
+        self._off(tests, off, counted[:, -1:], running[:, None])
+        self._drifts(tests, charts, ~np.isnan(z), np.where(counted[:, c : c + 1], now.multi, np.nan))
         if slopes.size:
             self._slopes(tests, means, slopes)
         latches = advance(
@@ -226,16 +232,23 @@ class Monitor:
         return after, Decision(live, regime, said, basis, level, raised, on, columns, now.z, now.alert)
 
     def _counted(
-        self, state: MonitorState, t: DoubleArray, now: Measured, known: Flags, running: Flags
+        self,
+        state: MonitorState,
+        t: DoubleArray,
+        now: Measured,
+        known: tuple[Flags, Flags],
+        running: Flags,
     ) -> Flags:
-        """What counts at the pace, (n, c + 1): each column by itself, and T² with SPE, where it is known.
+        """What counts at the pace, (n, c + 2): each column by itself, T² with SPE, and the residual of the
+        temperature, where it is known.
 
         A reading of one feature takes the place of no block that brings the others.
         """
         counted = ~(t[:, None] - state.counted_s < self._limits.pace)
         counted &= running[:, None]
-        counted[:, :-1] &= known
-        counted[:, -1] &= ~np.isnan(now.multi[:, 0])
+        counted[:, :-2] &= known[0]
+        counted[:, -2] &= ~np.isnan(now.multi[:, 0])
+        counted[:, -1:] &= known[1]
         return counted
 
     def _regime(self, state: MonitorState, block: Blocks, now: Measured) -> Kinds:
@@ -270,11 +283,22 @@ class Monitor:
             return
         ends = (
             (slice(0, 1), limits.hot, limits.hot_calm),
-            (slice(self._layout.size - 1, None), limits.warm, limits.warm_calm),
+            (slice(self._layout.size - 2, self._layout.size - 1), limits.warm, limits.warm_calm),
         )
         for place, limit, calm in ends:
-            tests.exceeds[:, place], tests.calm[:, place] = temperature > limit, temperature < calm
-            tests.known[:, place] = known & ~np.isnan(limit)
+            tests.put_at(place, temperature > limit, temperature < calm, known & ~np.isnan(limit))
+
+    def _off(self, tests: _Tests, residual: DoubleArray, counted: Flags, running: Flags) -> None:
+        """Temperatures beside their models: half an hour of it alerts, twice as much is a danger."""
+        limits, known = self._limits, running & ~np.isnan(residual)
+        if not known.any():
+            return
+        ends = (
+            (slice(1, 2), limits.off_danger, limits.off_danger_calm, known),
+            (slice(self._layout.size - 1, None), limits.off_alert, limits.off_alert_calm, counted),
+        )
+        for place, limit, calm, told in ends:
+            tests.put_at(place, residual > limit, residual < calm, told & ~np.isnan(limit))
 
     def _drifts(self, tests: _Tests, charts: Charts, known: Flags, multi: DoubleArray) -> None:
         """EWMA, CUSUM, T² and SPE, after residuals that are `known` to count."""
@@ -319,12 +343,13 @@ class Monitor:
         tests = np.empty((n, len(TESTS)), dtype=np.bool_)
         tests[:, :OF_COLUMNS] = columns.any(axis=2)
         tests[:, OF_COLUMNS:_HOT] = on[:, layout.multi]
-        tests[:, _HOT], tests[:, _WARM] = on[:, 0], on[:, -1]
+        tests[:, _HOT], tests[:, _FAR_OFF] = on[:, 0], on[:, 1]
+        tests[:, _WARM], tests[:, _OFF] = on[:, -2], on[:, -1]
         level = np.where(tests.any(axis=1), np.int8(Level.WATCH), np.int8(Level.NONE))
         if level.any():
             far = (columns[:, _FAR] & self._may_be_danger).any(axis=1)
-            level[tests[:, _FAR] | tests[:, _ALERT] | tests[:, _WARM]] = Level.ALERT
-            level[tests[:, _DANGER] | tests[:, _HOT] | far] = Level.DANGER
+            level[tests[:, _FAR] | tests[:, _ALERT] | tests[:, _WARM] | tests[:, _OFF]] = Level.ALERT
+            level[tests[:, _DANGER] | tests[:, _HOT] | tests[:, _FAR_OFF] | far] = Level.DANGER
         return level, tests, columns
 
     def _basis(self, now: Measured, known: Flags, running: Flags) -> npt.NDArray[np.int8]:
@@ -357,7 +382,10 @@ class _Tests:
 
     def put(self, test: int, exceeds: Flags, calm: Flags, known: Flags) -> None:
         """What the columns say to one of their seven tests."""
-        place = self.layout.of(test)
+        self.put_at(self.layout.of(test), exceeds, calm, known)
+
+    def put_at(self, place: slice, exceeds: Flags, calm: Flags, known: Flags) -> None:
+        """What is said to the tests at a place of the layout."""
         self.exceeds[:, place], self.calm[:, place], self.known[:, place] = exceeds, calm, known
 
 

@@ -38,38 +38,40 @@ OF_COLUMNS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the tests of a part of `c` columns stand: hot, the seven of the columns, T², SPE, warm."""
+    """Where the tests of a part of `c` columns stand: hot, the danger of the residual, the seven of the
+    columns, T², SPE, warm, the alert of the residual.
+    """
 
     c: int
 
     @property
     def size(self) -> int:
         """Tests of a part."""
-        return OF_COLUMNS * self.c + 4
+        return OF_COLUMNS * self.c + 6
 
     @property
     def lasting(self) -> int:
-        """Those that must last 30 s: hot, and the zone's danger of each column."""
-        return self.c + 1
+        """Those that must last 30 s: dangers of temperature, and the zone's danger of each column."""
+        return self.c + 2
 
     def of(self, test: int) -> slice:
         """The columns of one of the seven."""
-        return slice(1 + test * self.c, 1 + (test + 1) * self.c)
+        return slice(2 + test * self.c, 2 + (test + 1) * self.c)
 
     @property
     def columns(self) -> slice:
         """All seven."""
-        return slice(1, 1 + OF_COLUMNS * self.c)
+        return slice(2, 2 + OF_COLUMNS * self.c)
 
     @property
     def multi(self) -> slice:
         """T² and SPE."""
-        return slice(self.size - 3, self.size - 1)
+        return slice(self.size - 4, self.size - 2)
 
     def need(self) -> Counts:
         """How many in a row each test asks for."""
         seven = (DANGER_OF, ALERT_OF, ALERT_OF, ALERT_OF, DRIFT_OF, DRIFT_OF, SLOPE_OF)
-        each = (DANGER_OF, *np.repeat(seven, self.c), DRIFT_OF, DRIFT_OF, ALERT_OF)
+        each = (DANGER_OF, DANGER_OF, *np.repeat(seven, self.c), DRIFT_OF, DRIFT_OF, ALERT_OF, ALERT_OF)
         return np.array(each, dtype=np.int16)
 
 
@@ -79,8 +81,8 @@ class Limits:
 
     `k` is how many σ, with what is calm; `ewma`, `cusum`, `steep` limits of charts and slopes; `slack` and
     `ceiling` of the CUSUM in float32; `pace` seconds that blocks must be apart to count; `danger` (n, c) of
-    the standard; `hot` and `warm` temperatures; `floor` (n,) the noise of the sensors; `unsaid` (n,) what is
-    said where nothing is known.
+    the standard; `hot` and `warm` temperatures, `off_danger` and `off_alert` those of the residual; `floor`
+    (n,) the noise of the sensors; `unsaid` (n,) what is said where nothing is known.
     """
 
     k: DoubleArray
@@ -99,6 +101,10 @@ class Limits:
     hot_calm: DoubleArray
     warm: DoubleArray
     warm_calm: DoubleArray
+    off_danger: DoubleArray
+    off_danger_calm: DoubleArray
+    off_alert: DoubleArray
+    off_alert_calm: DoubleArray
     floor: DoubleArray
     unsaid: npt.NDArray[np.int8]
 
@@ -114,9 +120,9 @@ class Limits:
         k = models.k
         calm_k = np.minimum((1 - DEAD_BAND) * k, k - DEAD_BAND_SIGMA)
         cusum = np.maximum(k**2 * cusum, _charts.LEAST_CUSUM)
-        hot, warm = (
+        hot, warm, far_off, off = (
             np.array([[getattr(p, name)] for p in parts], dtype=np.float64).reshape(-1, 1)
-            for name in ("temperature_danger", "temperature_alert")
+            for name in ("temperature_danger", "temperature_alert", "residual_danger", "residual_alert")
         )
         return cls(
             k=k,
@@ -135,6 +141,10 @@ class Limits:
             hot_calm=(1 - DEAD_BAND) * hot,
             warm=warm,
             warm_calm=(1 - DEAD_BAND) * warm,
+            off_danger=far_off,
+            off_danger_calm=(1 - DEAD_BAND) * far_off,
+            off_alert=off,
+            off_alert_calm=(1 - DEAD_BAND) * off,
             floor=np.array([p.floor_m_s2 for p in parts], dtype=np.float64),
             unsaid=np.array([_UNKNOWN if p.baseline else _LEARNING for p in parts], dtype=np.int8),
         )

@@ -165,25 +165,6 @@ def ledoit_wolf(x: DoubleArray, memory: float = 1.0) -> Shrunk:
     return Shrunk((1 - intensity) * sample + intensity * mean * np.eye(d), intensity)
 
 
-def whitening(covariance: DoubleArray) -> npt.NDArray[np.float32]:
-    """W (d, d) float32 with |x W|² the squared Mahalanobis distance of a row x, from its inverse's Cholesky.
-
-    Raises numpy.linalg.LinAlgError for a covariance that is not positive definite.
-    """
-    lower = np.linalg.cholesky(covariance)
-    inverse = np.linalg.solve(lower, np.eye(len(covariance)))
-    return np.ascontiguousarray(inverse.T, dtype=np.float32)
-
-
-def mahalanobis(x: npt.NDArray[np.float32], w: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Squared Mahalanobis distances (n,) of centred rows `x` (n, d) by their `whitening`, in float32."""
-    found = np.empty(len(x), dtype=np.float32)
-    for first in range(0, len(x), _ROWS_AT_ONCE):
-        white = x[first : first + _ROWS_AT_ONCE] @ w
-        np.einsum("ij,ij->i", white, white, out=found[first : first + len(white)])
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class _Common:
     """The common motion: directions (d, k), variances (k,), how far shrunk, least spread (2,) of scores."""

@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from models.types import Refusal
 
@@ -101,6 +100,8 @@ class MovingFit:
 
 def ewma(x: Rows, weight: float, start: Rows) -> Rows:
     """Exponentially weighted mean down the rows of `x` (n, p), from `start` (p,) on."""
+    from scipy.signal import lfilter  # most of a second, in every process that never fits anything
+
     y, _ = lfilter([weight], [1.0, weight - 1.0], x, axis=0, zi=(1.0 - weight) * start[None])
     return np.asarray(y, dtype=np.float64)
 

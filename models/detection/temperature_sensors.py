@@ -45,6 +45,13 @@ WARM_AFTER_S: Final = 7200.0
 """Running time after which every bearing is warmer than the air around it."""
 
 
+def broken_wire(value_c: float) -> Refusal | None:
+    """Why one temperature in °C is none of a housing, None where it may be."""
+    if value_c > RANGE_C[1]:
+        return OPEN_CIRCUIT
+    return SHORT_CIRCUIT if value_c < RANGE_C[0] else None
+
+
 @np.errstate(invalid="ignore")  # of two infinite readings no difference is known
 def assess_temperatures(
     values_c: npt.ArrayLike,

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from models.detection.housing import ALERT_K, DANGER_K
 from models.detection.zones import LimitSet
 from models.types import Refusal, State
 
@@ -102,8 +103,9 @@ class PointEvidence:
     """One point of measurement: its channels, its temperature and what the bearing rule said, block by block.
 
     `temperature_c`, `rise_k` (over ambient) and `residual_k` (what load, speed and ambient don't explain) are
-    (n_blocks,) or None. `temperature_limits` and `rise_limits` judge the first two. `findings` is of the last
-    blocks, newest last: a block that the bearing rule could not judge has its Refusal.
+    (n_blocks,) or None. `temperature_limits` and `rise_limits` judge the first two, `residual_limits` (K,
+    alert and danger: by default common practice) the last. `findings` is of the last blocks, newest last: a
+    block that the bearing rule could not judge has its Refusal.
     """
 
     id: str
@@ -113,6 +115,7 @@ class PointEvidence:
     residual_k: Floats | None = None
     temperature_limits: LimitSet | None = None
     rise_limits: LimitSet | None = None
+    residual_limits: tuple[float, float] = (ALERT_K, DANGER_K)
     findings: tuple[Finding | Refusal, ...] = ()
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from models.detection.bands import CRITERION_II
 from models.detection.zones import judge
 
 from .evidence import ChannelEvidence, Floats
@@ -19,8 +20,8 @@ TIME: Final = "time"
 EVENT: Final = "event"
 """What a level is compared with besides another one: its own past."""
 
-IN_B_SHARE: Final = 0.25
-"""ISO 20816-1, criterion II: a change of more than a quarter of the B/C boundary is significant anywhere."""
+IN_B_SHARE: Final = CRITERION_II
+"""What the detector alerts of in any zone makes a machine that has left zone A one to be watched."""
 
 
 def raised(*features: str, radial: bool = False) -> Measure:
@@ -140,7 +141,7 @@ def temperature_severity(view: PointView) -> Reading:
     """Temperature of the housing against its limits: 1 normal, 3 alert, 5 danger.
 
     Absolute and over ambient against the limits given; against what load, speed and ambient explain, +10 K is
-    alert and +20 K danger (common practice; there is no ISO standard of it).
+    alert and +20 K danger (common practice; there is no ISO standard of it), unless it varies more by itself.
     """
     point, best = view.point, UNREAD
     slow = (
@@ -157,7 +158,8 @@ def temperature_severity(view: PointView) -> Reading:
         best = _worse(best, Reading(float(judgement.severity), feature, params=params, key=key))
     residual = recent(point.residual_k)
     if not np.isnan(residual):
-        severity, boundary = (5.0, 20.0) if residual > 20 else (3.0 if residual > 10 else 1.0, 10.0)
+        alert, danger = point.residual_limits
+        severity, boundary = (5.0, danger) if residual > danger else (3.0 if residual > alert else 1.0, alert)
         params = {"temperature": residual, "boundary": boundary}
         best = _worse(
             best, Reading(severity, "temperature_residual_k", params=params, key="temperature_residual")

@@ -9,6 +9,7 @@ import numpy as np
 from models.types import BEARING_DEFECTS, MachineSpec, Refusal
 
 from .evidence import Finding
+from .lines import OUTGROWN
 from .measures_shaft import ONE, SUPPLY, TWO, second_harmonic
 from .rules import UNREAD, Measure, Reading
 from .types import BEARING_FAULTS, Fault
@@ -22,6 +23,19 @@ LEAST_HARMONICS: Final = 3
 
 ALL_HARMONICS: Final = 5
 """Fluting is a washboard: its comb has every harmonic that is looked for."""
+
+NAMED: Final = 0.5
+"""How sure the bearing rule must be, over the last blocks, for a bearing to explain what else is seen."""
+
+LATE: Final = 4.0
+"""Times its baseline the acceleration has in the last stage of a bearing: 12 dB."""
+
+LATE_LINES: Final = 16.0
+"""Times their baseline the lines of a defect have in the spectrum where they name it without the envelope:
+24 dB, which neither load nor mounting makes."""
+
+FLOOR_BANDS: Final = ("band_250_500_m_s2", "band_500_1000_m_s2", "band_1000_2500_m_s2")
+"""Where the floor of the spectrum is looked for, below what rings."""
 
 NO_SHOCKS: Final = 4.0
 """Random vibration has a kurtosis of 3 to 4; damage that is not everywhere has more."""
@@ -66,6 +80,21 @@ def _findings(view: PointView) -> list[Finding]:
     return [f for f in last if not isinstance(f, Refusal)]
 
 
+def late_bearing(view: PointView) -> Reading:
+    """How many times its baseline the acceleration is where the bearing rule names a fault in most of the
+    last blocks, or the lines of one say so; 0 where neither does, or where there is no baseline.
+
+    A shaft that moves in the clearance of a spalled bearing makes harmonics of its own, and the floor fills
+    the places of slow lines (stage 4 of the trade): neither is then a coupling's or a belt's.
+    """
+    named = any(
+        found(fault)(view).value >= NAMED or lines_of_late(fault)(view).value >= LATE_LINES
+        for fault in BEARING_FAULTS
+    )
+    ratio = view.highest_ratio("acceleration_rms_m_s2")
+    return Reading(ratio if named and not np.isnan(ratio) else 0.0, "acceleration_rms_m_s2")
+
+
 def newest(view: PointView, fault: Fault) -> Finding | None:
     """The newest block in which the bearing rule named that fault."""
     return next((f for f in reversed(_findings(view)) if f.fault is fault), None)
@@ -101,6 +130,27 @@ def lines_over_baseline(fault: Fault) -> Measure:
     return lambda view: Reading(view.highest_ratio(f"{defect}_m_s2"), f"{defect}_m_s2")
 
 
+def lines_of_late(fault: Fault) -> Measure:
+    """The same where they are a spall's: its comb stands in the envelope, and no band rose half as much.
+
+    In the last stages shocks overlap and smear: the envelope, by which the bearing rule goes, flattens, while
+    the lines in the spectrum are tens of times what they were. 0 elsewhere.
+    """
+    defect = DEFECT_OF[fault]
+
+    def measure(view: PointView) -> Reading:
+        found = []
+        for channel in view.point.channels:
+            lines = view.ratio(channel, f"{defect}_m_s2")
+            comb = view.level(channel, f"{defect}_harmonics")
+            floor = max((r for f in FLOOR_BANDS if not np.isnan(r := view.ratio(channel, f))), default=np.nan)
+            if not np.isnan(lines + comb + floor):
+                found.append(lines if comb >= LEAST_HARMONICS and lines >= OUTGROWN * floor else 0.0)
+        return Reading(max(found), f"{defect}_m_s2") if found else UNREAD
+
+    return measure
+
+
 def any_comb(view: PointView) -> Reading:
     """Harmonics of the strongest comb of any defect at this point, and what the bearing rule says besides.
 
@@ -110,7 +160,8 @@ def any_comb(view: PointView) -> Reading:
     judged = _findings(view)
     if judged:
         named = sum(f.fault is not None for f in judged)
-        return Reading(5.0 if 2 * named > len(judged) else 0.0, "bpfo_harmonics")
+        late = any(lines_of_late(fault)(view).value >= LATE_LINES for fault in BEARING_FAULTS)
+        return Reading(5.0 if 2 * named > len(judged) or late else 0.0, "bpfo_harmonics")
     known = [count for count in counts if not np.isnan(count)]
     return Reading(max(known), "bpfo_harmonics") if known else UNREAD
 

@@ -35,6 +35,13 @@ def _defect(
                     full=8.0,
                     trust=0.75,
                 ),
+                Sign(
+                    "lines_raised",
+                    parts.lines_of_late(fault),
+                    limit=parts.LATE_LINES,
+                    full=4 * parts.LATE_LINES,
+                    trust=0.75,
+                ),
             ),
             supports(0.1, Sign("raised", m.raised(*parts.HF_BANDS), limit=2.0, full=4.0)),
             supports(0.1, Sign("comb_raised", parts.comb_over_baseline(fault), limit=2.0, full=8.0)),

@@ -12,7 +12,7 @@ from . import measures_shaft as shaft
 from .lines import POLES, STRONG_SHARE
 from .measures_shaft import ONE, SUPPLY
 from .rules import LookAlike, Rule, Sign, excludes, known, needed, never, supports
-from .rules_shaft import HOUR_STEP, PRACTICE, abnormal
+from .rules_shaft import HOUR_STEP, LATE_BEARING, PRACTICE, abnormal
 from .types import Fault
 
 MESHES: Final = ("mesh_1x_m_s2", "mesh_2x_m_s2", "mesh_3x_m_s2")
@@ -166,9 +166,15 @@ BELT: Final = Rule(
         ),
         supports(0.15, Sign("unsteady", shaft.unsteadiness(ONE), limit=0.15, full=0.3)),
         supports(0.15, Sign("belt_over_1x", parts.line_over_1x(BELT_LINES), limit=0.5, full=1.0)),
+        excludes(
+            0.5,
+            Sign("late_bearing", parts.late_bearing, limit=parts.LATE, full=2 * parts.LATE),
+            instead=(Fault.OUTER_RING, Fault.INNER_RING, Fault.ROLLING_ELEMENT),
+        ),
     ),
     source=PRACTICE,
     confirm=("strobe", "belt_tension"),
+    look_alikes=LATE_BEARING,
     applies=lambda machine: machine.belt is not None,
 )
 

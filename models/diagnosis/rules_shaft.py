@@ -155,6 +155,12 @@ UNBALANCE: Final = Rule(
     ),
 )
 
+LATE_BEARING: Final = tuple(
+    LookAlike(fault, known(parts.late_bearing), ("portable_envelope",))
+    for fault in (Fault.OUTER_RING, Fault.INNER_RING, Fault.ROLLING_ELEMENT)
+)
+"""A spalled bearing at its end shakes its shaft: harmonics, and a floor that fills the place of any line."""
+
 MISALIGNMENT: Final = Rule(
     Fault.MISALIGNMENT,
     (
@@ -179,6 +185,11 @@ MISALIGNMENT: Final = Rule(
             Sign("harmonics", shaft.harmonics, limit=4.0, full=5.0),
             instead=(Fault.ROTATING_LOOSENESS,),
         ),
+        excludes(
+            0.5,
+            Sign("late_bearing", parts.late_bearing, limit=parts.LATE, full=2 * parts.LATE),
+            instead=(Fault.OUTER_RING, Fault.INNER_RING, Fault.ROLLING_ELEMENT),
+        ),
     ),
     source=PRACTICE,
     confirm=("phase_across_coupling",),
@@ -190,6 +201,7 @@ MISALIGNMENT: Final = Rule(
             lambda v: not shaft.axial_over_radial(v).value >= 0.5 and shaft.axial_known(v),
             ("phase_across_coupling", "slow_roll"),
         ),
+        *LATE_BEARING,
     ),
 )
 

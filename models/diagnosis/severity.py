@@ -18,7 +18,7 @@ from models.types import BEARING_DEFECTS
 
 from .evidence import ChannelEvidence
 from .measures import IN_B_SHARE, rise_in_zone, temperature_severity, worst_zone
-from .measures_parts import DEFECT_OF, LEAST_HARMONICS, newest
+from .measures_parts import DEFECT_OF, FLOOR_BANDS, LEAST_HARMONICS, newest
 from .types import BEARING_FAULTS, Fault
 from .view import PointView
 
@@ -41,7 +41,6 @@ HARD_RATIO: Final = 4.0
 LINES_RATIO: Final = 2.0
 FLOOR_RATIO: Final = 1.5
 OVER_FLOOR: Final = 1.5
-FLOOR_BANDS: Final = ("band_250_500_m_s2", "band_500_1000_m_s2", "band_1000_2500_m_s2")
 """Stage 3: defect lines in the spectrum twice their baseline and half as much again as the floor, which rose
 by half itself."""
 

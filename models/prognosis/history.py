@@ -16,6 +16,10 @@ from .onset import onset
 from .similarity import AVERAGED, FEWEST_LIVES, Library
 from .window import Window
 
+LEAST_SPREAD: Final = 0.5
+"""Of the mean slope, its standard deviation at least while lives are fewer than a library wants: two that
+happen to agree say nothing of a third, and lives of one kind of bearing alone differ by this much."""
+
 LIBRARY_POINTS: Final = 256
 """Points of a course in the library: more than a window has bins."""
 
@@ -53,9 +57,12 @@ def class_history(failed: Courses) -> ClassHistory | None:
     share = np.where(walk.power == 0, walk.weight + 1e-12, 0.0)
     process = (walk.diffusion * share).sum(axis=1) / share.sum(axis=1) / window.span_clock
     # One life's slope says how far a life may be from the mean: n + 1 for the uncertainty of the mean itself.
+    variance = float(slopes.var(ddof=1))
+    if len(slopes) < FEWEST_LIVES:
+        variance = max(variance, (LEAST_SPREAD * float(slopes.mean())) ** 2)
     return ClassHistory(
         slope_mean=float(slopes.mean()),
-        slope_variance=float(slopes.var(ddof=1) * (1 + 1 / len(slopes))),
+        slope_variance=variance * (1 + 1 / len(slopes)),
         process=float(np.median(process)),
         library=_library(window) if len(slopes) >= FEWEST_LIVES else None,
         lives=len(slopes),

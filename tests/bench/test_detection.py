@@ -117,6 +117,7 @@ def by_name(protocol: Protocol) -> dict[str, dict[str, Any]]:
     return {figure["name"]: figure for figure in figures}
 
 
+@pytest.mark.long
 def test_the_recorded_runs_meet_their_goals() -> None:
     data_folder("skab")
     for one in detection_skab.PROTOCOLS:

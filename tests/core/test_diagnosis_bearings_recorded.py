@@ -48,6 +48,7 @@ def counts(found: list[Told]) -> tuple[int, int, int]:
     return leading, len(named), sum(own is fault for own, fault in named)
 
 
+@pytest.mark.long
 def test_cwru_rig() -> None:
     """Missed: the inner rings of 28 mil, whose combs are those of another bearing; weak balls; OR014."""
     found = list(told("cwru", "de12.npz", "index.csv", "|DE"))
@@ -58,6 +59,7 @@ def test_cwru_rig() -> None:
     assert right == named
 
 
+@pytest.mark.long
 def test_cwru_rig_from_the_other_end() -> None:
     leading, named, right = counts(list(told("cwru", "de12.npz", "index.csv", "|FE")))
     assert leading >= 44
@@ -83,6 +85,7 @@ def test_mfpt_rig() -> None:
     assert counts(list(told("mfpt", "mfpt.npz", "index.csv"))) == (10, 10, 10)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("orders", "doubted"), [((3.053, 4.947, 1.994, 0.3817), 12), ((8.15, 10.85, 3.47, 0.4288), 9)]
 )

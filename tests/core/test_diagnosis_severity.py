@@ -172,3 +172,10 @@ def test_the_temperature_of_the_housing_has_its_own_limits(celsius: float, level
 @pytest.mark.parametrize(("residual", "level"), [(3.0, 1), (12.0, 3), (25.0, 5)])
 def test_so_has_what_load_and_weather_do_not_explain(residual: float, level: int) -> None:
     assert of(observed({"H": shaft(0.5)}, {"H": shaft(0.5)}, residual_k=residual)).temperature == level
+
+
+def test_a_housing_that_varies_more_by_itself_is_judged_by_its_own_limits() -> None:
+    seen = observed({"H": shaft(0.5)}, {"H": shaft(0.5)}, residual_k=22.0)
+    wide = replace(seen, points=tuple(replace(p, residual_limits=(20.0, 28.0)) for p in seen.points))
+    assert of(seen).temperature == 5
+    assert of(wide).temperature == 3

@@ -268,3 +268,29 @@ def test_what_does_not_fit_is_an_error(blocks: Blocks) -> None:
         monitor.step(monitor.start(), blocks)
     with pytest.raises(ValueError, match="must be of the columns"):
         Monitor(("a", "b"), [Part(BASELINE)])
+
+
+def test_a_residual_of_half_an_hour_alerts_and_twice_as_much_is_a_danger() -> None:
+    part = Part(BASELINE, residual_alert=10.0, residual_danger=20.0)
+    quiet = noise(40, 11)
+    off = np.where(np.arange(40) >= 20, 12.0, 3.0)
+    _, decided = run(part, quiet, residual_k=off[:, None])
+    assert first(decided, "residual") == 23
+    assert set(decided.level[22:, 0]) == {Level.ALERT}
+    assert first(decided, "residual_danger") is None
+    minutes = np.where(np.arange(40) >= 10, 25.0, 3.0)[:, None]
+    _, decided = run(part, quiet, 60.0, residual_k=minutes)
+    assert first(decided, "residual_danger") == 12  # two in a row; the alert waits for the pace
+    assert decided.level[-1, 0] == Level.DANGER
+
+
+def test_a_residual_of_a_machine_at_rest_or_without_a_model_says_nothing() -> None:
+    hot = np.full((20, 1), 40.0)
+    part = Part(BASELINE, residual_alert=10.0, residual_danger=20.0)
+    _, decided = run(part, noise(20, 12), residual_k=hot, speed_hz=0.0)
+    assert not decided.level.any()
+    _, decided = run(Part(BASELINE), noise(20, 12), residual_k=hot)
+    assert not decided.level.any()
+    with_none, plain = (run(part, noise(60, 13), **told)[1] for told in ({"residual_k": np.nan}, {}))
+    for name in Decision.__slots__:
+        np.testing.assert_array_equal(getattr(with_none, name), getattr(plain, name))

@@ -9,7 +9,7 @@ from models.detection.baseline import Baseline
 from models.detection.charts import BINS
 from models.detection.context import Context
 from models.detection.measured import Blocks, Part
-from models.detection.monitor import Level, Monitor, MonitorState
+from models.detection.monitor import TESTS, Level, Monitor, MonitorState
 from models.detection.regimes import Regime
 
 NAMES = ("velocity_rms_mm_s", "acceleration_rms_m_s2", "envelope_rms_m_s2")
@@ -60,7 +60,9 @@ def test_readings_between_the_blocks_do_not_crowd_them_out() -> None:
     time_s = T0 + 30.0 * np.arange(m)[:, None]
     _, decided = monitor.run(monitor.start(), Blocks(time_s, x[:, None], 25.0))
     assert decided.level[7 + 2 * 20, 0] == Level.ALERT
-    assert decided.tests[:, 0, -4:-2].any()  # T² or SPE as well, which need most features of one block
+    assert decided.tests[
+        :, 0, TESTS.index("t2") : TESTS.index("hot")
+    ].any()  # T² or SPE as well, which need most features of one block
     assert not decided.columns[:, 0, :, 0].any()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from models.detection.multivariate import Multivariate, ledoit_wolf, mahalanobis, whitening
+from models.detection.multivariate import Multivariate, ledoit_wolf
 
 
 def rows(m: int, d: int, *, common: float = 0.5, rho: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -42,14 +42,6 @@ def test_memory_shrinks_further() -> None:
 @pytest.mark.parametrize("x", [np.zeros((50, 3)), np.ones((50, 3))])
 def test_constant_rows_are_no_error(x: np.ndarray) -> None:
     assert np.isfinite(ledoit_wolf(x).covariance).all()
-
-
-def test_whitening_is_the_mahalanobis_distance() -> None:
-    x = rows(500, 6)
-    covariance = ledoit_wolf(x).covariance
-    exact = np.einsum("ij,jk,ik->i", x, np.linalg.inv(covariance), x)
-    found = mahalanobis(x.astype(np.float32), whitening(covariance))
-    np.testing.assert_allclose(found, exact, rtol=1e-4)
 
 
 def test_contributions_sum_to_what_they_explain() -> None:

@@ -291,6 +291,7 @@ def test_a_duration_must_be_one() -> None:
         spoken(-1.0)
 
 
+@pytest.mark.long
 def test_intervals_hold_what_they_promise_on_lives_that_taught_nothing() -> None:
     """150 lives of three kinds; the whole acceptance is a bench."""
     found = acceptance(kinds=CLASSES[:3], taught_by=CLASSES[:3], lives=(25, 40, 50))

@@ -130,6 +130,7 @@ def test_cwru_rig() -> None:
     assert halves.rings >= 72, halves
 
 
+@pytest.mark.long
 def test_cwru_rig_from_the_other_end() -> None:
     """The same faults through the motor, at the sensor of its fan end."""
     records = list(_records("cwru", "de12.npz", "index.csv", "|FE"))
