@@ -17,7 +17,7 @@ from typing import Protocol
 import structlog
 
 from models.types import State
-from palier.frames import FrameId, Waveform
+from palier.frames import FrameId, Readings, Waveform
 from palier.historian.base import Historian, Rows, Unavailable, WriteReport
 from palier.historian.rows import QuarantineRow, RecordsBatch, Transition, WaveformRow
 from palier.historian.waveforms import WaveformRef
@@ -212,7 +212,7 @@ class Committer:
     def _hear(self, batch: Batch) -> None:
         """Learn the speeds that this batch brings, before its blocks are scored."""
         for work in batch.frames:
-            if not isinstance(work.frame, Waveform):
+            if isinstance(work.frame, Readings):
                 self._speeds.take(work.site, work.frame, live=work.live)
 
     def _prove(self, attempt: Attempt) -> None:

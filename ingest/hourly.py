@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from palier.frames import Waveform
+from palier.frames import Readings
 from palier.historian.base import Rows, Table
 from palier.historian.hours import summarize
 from palier.historian.rows import HOUR_NS, DirtyHour
@@ -34,9 +34,9 @@ def dirty_hours(works: Sequence[WorkFrame]) -> tuple[DirtyHour, ...]:
     for work in works:
         frame = work.frame
         starts = (
-            [frame.start_ns // HOUR_NS]
-            if isinstance(frame, Waveform)
-            else np.unique(frame.times_ns // HOUR_NS).tolist()
+            np.unique(frame.times_ns // HOUR_NS).tolist()
+            if isinstance(frame, Readings)
+            else [frame.start_ns // HOUR_NS]
         )
         hours.update({DirtyHour(work.site, frame.machine, hour * HOUR_NS): None for hour in starts})
     return tuple(hours)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,6 +24,9 @@ from typing import Final
 POLL_S: Final = 0.05
 LAST_LINES: Final = 12
 """How much of a log explains a failure on a screen; the file has the rest."""
+
+LISTENERS: Final = range(20_000, 32_768)
+"""Ports to listen on: above those of known services, below those of outgoing connections (Linux: 32768)."""
 
 # Runs between fork and the program itself: asks for the signal first, then looks whether the parent is still
 # there (it may have died in between). Done by a small interpreter, not by preexec_fn, which may deadlock when
@@ -115,10 +119,14 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A TCP port on loopback that nobody listens on at this moment.
+
+    Not one that the kernel would choose: those are also given to outgoing connections, and one of them may
+    have it before the listener that it is for.
+    """
+    while not port_is_free(port := random.choice(LISTENERS)):  # noqa: S311 - no secret
+        pass
+    return port
 
 
 def port_is_free(port: int) -> bool:

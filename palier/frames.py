@@ -1,4 +1,5 @@
-"""Frames: one simultaneous acquisition of a point's channels, or a table of slow readings of a machine.
+"""Frames: one simultaneous acquisition of a point's channels, a table of slow readings of a machine, or the
+features of a block whose samples stayed at the gateway.
 
 A frame's identity is (edge, epoch, seq): `edge` is "site/node", `epoch` is drawn once per outbox file,
 `seq` never repeats within it. Only the standard library and numpy: a running agent imports this.
@@ -8,62 +9,67 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-MAX_FRAME_BYTES: Final = 4 * 1024 * 1024
-"""Largest encoded payload. Brokers are set to this + 64 KiB, for the topic and what MQTT adds."""
+from .frame_features import (
+    MAX_FEATURES,
+    MAX_LINES,
+    SPECTRUM_KINDS,
+    Features,
+    Spectrum,
+    pack_features,
+    unpack_features,
+)
+from .frame_fields import (
+    MAX_FRAME_BYTES,
+    MAX_RATE_HZ,
+    NAME_PATTERN,
+    QUALITIES,
+    QUALITY_BAD,
+    QUALITY_GOOD,
+    QUALITY_STALE,
+    SAMPLE_DTYPES,
+    Clock,
+    FrameError,
+    FrameId,
+    check_columns,
+    check_name,
+    check_time,
+    split_channel,
+)
 
-NAME_PATTERN: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,64}")
-"""What a site, node, machine, point or channel may be called: safe in topics, queries and file names.
+__all__ = [
+    "MAX_FEATURES",
+    "MAX_FRAME_BYTES",
+    "MAX_LINES",
+    "MAX_RATE_HZ",
+    "NAME_PATTERN",
+    "QUALITIES",
+    "QUALITY_BAD",
+    "QUALITY_GOOD",
+    "QUALITY_STALE",
+    "SAMPLE_DTYPES",
+    "SPECTRUM_KINDS",
+    "Clock",
+    "Features",
+    "Frame",
+    "FrameError",
+    "FrameId",
+    "Readings",
+    "Spectrum",
+    "Waveform",
+    "check_name",
+    "pack",
+    "split_channel",
+    "unpack",
+    "waveform_header",
+]
 
-`.` and `..` are folders and no names. Use `fullmatch`.
-"""
-
-QUALITY_BAD: Final = 0
-QUALITY_GOOD: Final = 192
-QUALITY_STALE: Final = 500
-QUALITIES: Final = (QUALITY_BAD, QUALITY_GOOD, QUALITY_STALE)
-"""Sparkplug's three quality codes (tck-id-payloads-propertyset-quality-value-value)."""
-
-SAMPLE_DTYPES: Final = (np.dtype("<i2"), np.dtype("<i4"), np.dtype("<f4"))
-
-MAX_RATE_HZ: Final = 1e7
-"""No accelerometer is sampled above 10 MHz."""
-
-
-class FrameError(ValueError):
-    """A frame that can't be one: the sentence says what, what it must be, and what it was.
-
-    `reason` is the key under which a host counts it: schema, length, type, range, name, unit, clock or size.
-    """
-
-    def __init__(self, sentence: str, reason: str = "schema") -> None:
-        super().__init__(sentence)
-        self.reason = reason
-
-
-class Clock(StrEnum):
-    """How far a gateway's time of day can be trusted."""
-
-    SYNCED = "synced"
-    HOLDOVER = "holdover"
-    UNSYNCED = "unsynced"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class FrameId:
-    """The identity under which a frame is stored exactly once."""
-
-    edge: str
-    epoch: str
-    seq: int
+_BY_NAME: Final = {dtype.str: dtype for dtype in SAMPLE_DTYPES}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +78,9 @@ class Waveform:
 
     `start_ns` is the time of the first sample, ns since 1970 UTC. `speed_rpm` (never negative, whichever way
     the shaft turns) and `load_percent` are None when unknown; `unit` is "unknown" where nobody wrote it down.
-    Raises FrameError where shapes, rate, names, units or types do not fit. Samples may hold NaN.
+    `urgent` says that a limit was exceeded as it was taken: a gateway sends it at once in any mode. It is
+    known there alone, and is neither kept nor sent. Raises FrameError where shapes, rate, names, units or
+    types do not fit. Samples may hold NaN.
     """
 
     machine: str
@@ -87,6 +95,7 @@ class Waveform:
     speed_rpm: float | None = None
     load_percent: float | None = None
     quality: tuple[int, ...] = ()
+    urgent: bool = False
 
     def __post_init__(self) -> None:
         if not self.quality:
@@ -95,13 +104,15 @@ class Waveform:
         check_name(self.point)
         for channel in self.channels:
             check_name(channel)
-        _check_columns(self.channels, self.unit, self.quality)
+        check_columns(self.channels, self.unit, self.quality)
         self._check_samples()
-        _check_time(self.start_ns)
+        check_time(self.start_ns)
         if len(self.scale) != len(self.channels) or not all(0 < scale < math.inf for scale in self.scale):
             raise FrameError(f"scale must be one number above 0 for each channel, got {self.scale}", "range")
         if not 0 < self.fs_hz < MAX_RATE_HZ:
             raise FrameError(f"fs_hz must be above 0 and below {MAX_RATE_HZ:g}, got {self.fs_hz}", "range")
+        if not self.start_ns + self.samples.shape[1] / self.fs_hz * 1e9 < 2**63:  # infinity, too
+            raise FrameError("a block must end before 2^63 ns since 1970 UTC; is fs_hz right?", "clock")
         if self.speed_rpm is not None and not 0 <= self.speed_rpm < math.inf:
             raise FrameError(f"speed_rpm must be 0 or more, or None, got {self.speed_rpm}", "range")
         if self.load_percent is not None and not math.isfinite(self.load_percent):
@@ -148,7 +159,7 @@ class Readings:
         check_name(self.machine)
         for name in self.channels:
             split_channel(name)
-        _check_columns(self.channels, self.unit, self.quality)
+        check_columns(self.channels, self.unit, self.quality)
         self._check_times()
         if self.values.dtype != np.dtype("<f8"):
             raise FrameError(f"values must be float64, got {self.values.dtype}", "type")
@@ -167,7 +178,7 @@ class Readings:
             )
         if not (self.times_ns[1:] > self.times_ns[:-1]).all():
             raise FrameError("times_ns must rise from row to row: sort the rows, one for each time", "clock")
-        _check_time(int(self.times_ns[0]))
+        check_time(int(self.times_ns[0]))
 
     @property
     def start_ns(self) -> int:
@@ -180,54 +191,16 @@ class Readings:
         return int(self.times_ns[-1])
 
 
-Frame = Waveform | Readings
-
-
-@lru_cache(maxsize=8192)
-def split_channel(name: str) -> tuple[str, str]:
-    """("POINT", "CHANNEL") of "POINT/CHANNEL"; FrameError where it is not of that form."""
-    point, slash, channel = name.partition("/")
-    if not slash:
-        raise FrameError(f"a channel must be named POINT/CHANNEL, got {name[:80]!r}", "name")
-    check_name(point)
-    check_name(channel)
-    return point, channel
-
-
-@lru_cache(maxsize=8192)  # those of a plant come again with every frame; what is refused is not kept
-def check_name(name: str) -> None:
-    """FrameError where a site, node, machine, point or channel can't be called so."""
-    if not NAME_PATTERN.fullmatch(name):
-        raise FrameError(
-            f"a name must match [A-Za-z0-9_.-]{{1,64}} and not be . or .., got {name[:80]!r}", "name"
-        )
-
-
-def _check_columns(channels: tuple[str, ...], units: tuple[str, ...], qualities: tuple[int, ...]) -> None:
-    if not channels or len(set(channels)) != len(channels):
-        raise FrameError(f"channels must be at least one, each once, got {channels}")
-    if not len(units) == len(qualities) == len(channels):
-        raise FrameError("unit and quality must have one entry for each channel", "length")
-    for unit in units:
-        # Printable: no control character, no lone surrogate. 16: the longest of UCUM's common ones has 9.
-        if not (0 < len(unit) <= 16 and unit.isprintable()):
-            raise FrameError(
-                f"a unit must be 1 to 16 printable characters, or 'unknown', got {unit[:80]!r}", "unit"
-            )
-    if not set(qualities) <= set(QUALITIES):
-        raise FrameError(f"a quality must be one of {QUALITIES}, got {qualities}", "range")
-
-
-def _check_time(start_ns: int) -> None:
-    # What int64 nanoseconds hold. That the clock is right is for who stores it to judge, not for who samples.
-    if not 0 <= start_ns < 2**63:
-        raise FrameError(f"a time must be 0 to 2^63 - 1 ns since 1970 UTC, got {start_ns}", "clock")
+Frame = Waveform | Readings | Features
 
 
 def pack(frame: Frame) -> tuple[bytes, bytes]:
     """(header, body) of a frame as the outbox keeps it: JSON fields, and the raw little-endian arrays."""
     if isinstance(frame, Waveform):
         return waveform_header(frame), frame.samples.tobytes()
+    if isinstance(frame, Features):
+        fields, body = pack_features(frame)
+        return _json(fields), body
     header: dict[str, object] = {
         "kind": "readings",
         "machine": frame.machine,
@@ -260,7 +233,7 @@ def waveform_header(frame: Waveform) -> bytes:
     )
 
 
-def unpack(header: bytes, body: bytes) -> Frame:
+def unpack(header: bytes, body: bytes | memoryview) -> Frame:
     """The frame that `pack` made. FrameError where the two do not belong together."""
     try:
         fields = json.loads(header)
@@ -271,19 +244,21 @@ def unpack(header: bytes, body: bytes) -> Frame:
         raise FrameError(f"a stored frame can't be read back: {error}") from error
 
 
-def _unpack(fields: dict[str, Any], body: bytes) -> Frame:
+def _unpack(fields: dict[str, Any], body: bytes | memoryview) -> Frame:
     kind, n = fields.pop("kind"), len(fields["channels"])
     for name in ("channels", "unit", "quality", "scale"):
         if name in fields:
             fields[name] = tuple(fields[name])
     fields["clock"] = Clock(fields["clock"])
     if kind == "waveform":
-        samples = np.frombuffer(body, dtype=fields.pop("dtype")).reshape(n, -1)
+        samples = np.frombuffer(body, dtype=_BY_NAME[fields.pop("dtype")]).reshape(n, -1)
         return Waveform(samples=samples, **fields)
     if kind == "readings":
         table = np.frombuffer(body, dtype="<i8").reshape(n + 1, -1)
         return Readings(times_ns=table[0], values=table[1:].view("<f8"), **fields)
-    raise ValueError(f"kind must be waveform or readings, got {kind!r}")
+    if kind == "features":
+        return unpack_features(fields, body)
+    raise ValueError(f"kind must be waveform, readings or features, got {kind!r}")
 
 
 _COMPACT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode

@@ -93,7 +93,7 @@ def _json(status: HTTPStatus, body: object) -> Answer:
 class HealthServer:
     """Serves a Health on 127.0.0.1 from a thread while entered. Port 0 takes a free one: see `port`.
 
-    Entering raises OSError when the port is taken.
+    Entering raises OSError with a sentence when the port is taken.
     """
 
     def __init__(self, health: Health, port: int) -> None:
@@ -119,7 +119,13 @@ class HealthServer:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
                 """Nothing: being asked is normal."""
 
-        server = ThreadingHTTPServer((LOOPBACK, self.port), Handler)
+        try:
+            server = ThreadingHTTPServer((LOOPBACK, self.port), Handler)
+        except OSError as error:
+            raise OSError(
+                f"health_port {self.port} can't be listened on: {error.strerror}; "
+                "name another, 0 takes a free one"
+            ) from error
         server.daemon_threads = True
         self._server, self.port = server, server.server_address[1]
         self._thread = threading.Thread(

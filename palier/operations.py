@@ -144,6 +144,42 @@ class GiveVerdict:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SendAgain:
+    """Have a gateway ("site/node") send again what its outbox still holds of a period (plant time, both ends
+    inside). What the records know is stored `again` only where that is said: its series were lost.
+
+    `waveforms_of` a machine: only the waveforms of it that the gateway kept back, nothing that was sent.
+    """
+
+    edge: str
+    from_ns: int
+    to_ns: int
+    why: str
+    again: bool = False
+    waveforms_of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Have a gateway ("site/node") sample by this TOML from now on. The signature, hex digits, is of
+    `palier.wire.configuration.signed_bytes`: the gateway judges it, nobody in between.
+    """
+
+    edge: str
+    version: int
+    toml: str
+    signature: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellGateway:
+    """How a gateway ("site/node") said last that it is. Changes nothing and is not recorded."""
+
+    edge: str
+
+
 Ask = (
     Acknowledge
     | Shelve
@@ -154,6 +190,9 @@ Ask = (
     | ConfirmBaseline
     | RelearnBaseline
     | GiveVerdict
+    | SendAgain
+    | Configure
+    | TellGateway
 )
 
 

@@ -13,8 +13,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from models.features.bands import USABLE_FRACTION
 from models.features.catalogue import NAMES as FEATURES
 from models.features.gate import RATES_HZ, SHORTEST_BLOCK
+from models.features.mounting import USABLE_HZ, highest_of
 from models.types import (
     UNITS,
     Bearing,
@@ -26,6 +28,7 @@ from models.types import (
 
 from .bearings import read_bearing
 from .driveline import read_belt, read_gear, read_impeller, read_motor
+from .foreign_metrics import read_foreign
 from .frames import MAX_FRAME_BYTES
 from .local_time import NoSuchZoneError, zone_names, zone_of
 from .strict_toml import ConfigError, Document, Table, did_you_mean, parse_toml, read_toml
@@ -36,7 +39,7 @@ KINDS: Final = ("pump", "fan", "motor", "gearmotor", "gearbox", "compressor", "s
 CRITICALITIES: Final = ("A", "B", "C")
 """A: stops the line or endangers people; B: slows it; C: has a spare."""
 
-MOUNTINGS: Final = ("stud", "glue", "magnet", "handheld")
+MOUNTINGS: Final = tuple(USABLE_HZ)
 """How a sensor is held; each narrows the usable band (ISO 5348)."""
 
 DIRECTIONS: Final = ("H", "V", "A", "")
@@ -256,12 +259,14 @@ def _point(table: Table, machine_limits: str | None, known: _Known) -> PointSpec
         shaft_order=table.number("shaft_order", 1.0, above=0) or 1.0,
         mounting=table.choice("mounting", MOUNTINGS, "stud"),
         limits=_limits(table, known) if "limits" in table else machine_limits,
+        demodulation_hz=_band(table, "demodulation_hz"),
         channels=tuple(_channel(channel) for channel in channels),
     )
     if "limits" not in table:
         table.text("limits", "")
     _refuse_duplicates(channels, (c.id for c in point.channels), "channel")
     _refuse_large_blocks(table, point)
+    _refuse_unheard_band(table, point)
     return point
 
 
@@ -298,7 +303,20 @@ def _channel(table: Table) -> ChannelSpec:
         direction=table.choice("direction", DIRECTIONS, ""),
         fs_hz=fs_hz,
         n_samples=samples,
+        usable_hz=table.number("usable_hz", None, above=0),
+        foreign=read_foreign(table, block=quantity == Quantity.ACCELERATION.value),
     )
+
+
+def _band(table: Table, key: str) -> tuple[float, float] | None:
+    if key not in table:
+        return None
+    given = table.listed(key)
+    edges = [float(one) for one in given if isinstance(one, int | float) and not isinstance(one, bool)]
+    if len(edges) != len(given) or len(edges) != 2 or not 0 < edges[0] < edges[1] < RATES_HZ[1]:
+        table.mistake(key, f"{key} must be two frequencies in Hz that rise, e.g. [3200, 4800], got {given}")
+        return None
+    return edges[0], edges[1]
 
 
 def _check_sampling(table: Table, quantity: Quantity) -> None:
@@ -308,6 +326,20 @@ def _check_sampling(table: Table, quantity: Quantity) -> None:
             table.mistake(None, f"{key} is missing: an acceleration channel is sampled in blocks")
         if quantity is not Quantity.ACCELERATION and key in table:
             table.mistake(key, f"{key} must not be given: a {quantity} channel is a slow reading")
+
+
+def _refuse_unheard_band(table: Table, point: PointSpec) -> None:
+    """A band that rate, mounting or sensor do not carry would be named in vain."""
+    rates = [channel.fs_hz for channel in point.channels if channel.fs_hz is not None]
+    if point.demodulation_hz is None or not rates or point.mounting not in MOUNTINGS:
+        return
+    highest_hz = min(*highest_of(point).values(), USABLE_FRACTION * min(rates))
+    if sum(point.demodulation_hz) / 2 > highest_hz:
+        table.mistake(
+            "demodulation_hz",
+            f"demodulation_hz must lie below {highest_hz:g} Hz, which rate, usable_hz and mounting "
+            f"({point.mounting}) leave, got {list(point.demodulation_hz)}",
+        )
 
 
 def _refuse_large_blocks(table: Table, point: PointSpec) -> None:

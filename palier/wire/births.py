@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -18,14 +18,23 @@ from palier.source import ChannelBirth, Device
 
 from . import fields
 from .commands import COMMAND_METRICS, REBIRTH
+from .configuration import CONFIGURATION_METRICS
 from .data import EPOCH, FRAME_METRICS, PREFIX
 from .payload import WIRE_VERSION, DataType, DecodeError, Metric, Payload, Reason, Scalar, Value, encode
-from .reports import LEDGER_METRICS
+from .reports import LEDGER_METRICS, REPLAYED_METRICS, RETAINED_METRICS
+from .status import GatewayStatus, status_metrics
 
 BD_SEQ: Final = "bdSeq"
 IN_FLIGHT: Final = "Palier/InFlight"
 CONFIG: Final = "Palier/Config"
 SCHEMA: Final = "Palier/Schema"
+TRANSMIT: Final = "Palier/Transmit"
+
+WAVEFORM: Final = "waveform"
+TRANSMITS: Final = (WAVEFORM, "features", "adaptive")
+"""What a gateway sends of its blocks: all samples, features alone, or features and the samples on demand."""
+
+_LATER: Final = (*COMMAND_METRICS, *LEDGER_METRICS, *REPLAYED_METRICS)
 
 _DATATYPES: Final = {
     "int16": DataType.INT16_ARRAY,
@@ -41,12 +50,14 @@ class NodeBirth:
     """What an NBIRTH says. A third-party node has no epoch, nothing in flight and no configuration hash.
 
     `in_flight` are the frames of `epoch` sent and not yet acknowledged; the host answers with those it has.
+    `transmit` is one of TRANSMITS: a birth that does not say sends all samples.
     """
 
     bd_seq: int
     epoch: str | None = None
     in_flight: Ranges = ()
     config_hash: str = ""
+    transmit: str = WAVEFORM
 
 
 def config_hash(devices: Iterable[Device]) -> str:
@@ -55,8 +66,12 @@ def config_hash(devices: Iterable[Device]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def node_birth(birth: NodeBirth, *, timestamp_ms: int) -> bytes:
-    """NBIRTH; its Sparkplug seq is 0 (tck-id-payloads-nbirth-seq). ValueError where its ranges are none."""
+def node_birth(birth: NodeBirth, *, timestamp_ms: int, status: GatewayStatus | None = None) -> bytes:
+    """NBIRTH; its Sparkplug seq is 0 (tck-id-payloads-nbirth-seq). ValueError where its ranges are none.
+
+    `status` is what the gateway tells of itself (`read_status` reads it); with it comes that it takes a
+    configuration.
+    """
     known: tuple[tuple[str, DataType, Value], ...] = (
         (BD_SEQ, DataType.INT64, birth.bd_seq),
         (REBIRTH, DataType.BOOLEAN, False),
@@ -64,9 +79,13 @@ def node_birth(birth: NodeBirth, *, timestamp_ms: int) -> bytes:
         (EPOCH, DataType.STRING, birth.epoch),
         (IN_FLIGHT, DataType.UINT64_ARRAY, fields.pack_ranges(birth.in_flight)),
         (CONFIG, DataType.STRING, birth.config_hash),
-        *((name, datatype, None) for name, datatype in (*COMMAND_METRICS, *LEDGER_METRICS)),
+        *((name, datatype, None) for name, datatype in _LATER),
+        *(_kept_back(birth.transmit) if birth.transmit != WAVEFORM else ()),
     )
     metrics = tuple(Metric(*entry, timestamp_ms=timestamp_ms) for entry in known)
+    if status is not None:
+        told = (Metric(*entry, None, timestamp_ms=timestamp_ms) for entry in CONFIGURATION_METRICS)
+        metrics += (*told, *status_metrics(status, timestamp_ms))
     return encode(Payload(timestamp_ms, metrics, 0, WIRE_VERSION))
 
 
@@ -83,7 +102,23 @@ def read_node_birth(payload: Payload) -> NodeBirth:
         epoch=fields.epoch(metrics, EPOCH),
         in_flight=fields.read_ranges(metrics, IN_FLIGHT),
         config_hash=fields.text(metrics, CONFIG)[:64],
+        transmit=_transmit(metrics),
     )
+
+
+def _kept_back(transmit: str) -> Iterator[tuple[str, DataType, Value]]:
+    """What a gateway that keeps samples back says beside the others."""
+    yield TRANSMIT, DataType.STRING, transmit
+    for name, datatype in RETAINED_METRICS:
+        yield name, datatype, None
+
+
+def _transmit(metrics: Mapping[str, Metric]) -> str:
+    """What a gateway sends; one that says another word is taken for a younger one that keeps samples back."""
+    if TRANSMIT not in metrics:
+        return WAVEFORM
+    told = fields.text(metrics, TRANSMIT)
+    return told if told in TRANSMITS else TRANSMITS[-1]
 
 
 def read_bd_seq(payload: Payload) -> int | None:
@@ -98,6 +133,11 @@ def node_death(bd_seq: int) -> bytes:
     """The will: bdSeq alone, without a seq (tck-id-payloads-ndeath-seq) and, without time."""
     metric = Metric(BD_SEQ, DataType.INT64, bd_seq)
     return encode(Payload(None, (metric,), None, WIRE_VERSION))
+
+
+def device_death(*, seq: int, timestamp_ms: int) -> bytes:
+    """DDEATH of a machine that hangs on the gateway no more (tck-id-payloads-ddeath-seq)."""
+    return encode(Payload(timestamp_ms, (), seq, WIRE_VERSION))
 
 
 def device_birth(device: Device, *, seq: int, timestamp_ms: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from palier.frames import (
     MAX_FRAME_BYTES,
     QUALITY_GOOD,
     Clock,
+    Features,
     Frame,
     FrameError,
     FrameId,
@@ -19,9 +20,20 @@ from palier.frames import (
     split_channel,
 )
 
-from . import fields
+from . import compression, features, fields
 from .fields import Metrics
-from .payload import WIRE_VERSION, DataType, DecodeError, Metric, Payload, Reason, Scalar, Value, encode, peek
+from .payload import (
+    WIRE_VERSION,
+    DataType,
+    DecodeError,
+    Metric,
+    Payload,
+    Reason,
+    Scalar,
+    Value,
+    encode_pieces,
+    peek,
+)
 
 PREFIX: Final = "Palier/"
 EPOCH: Final = "Palier/Epoch"
@@ -42,6 +54,7 @@ FRAME_METRICS: Final = (
     (SPEED, DataType.FLOAT),
     (LOAD, DataType.FLOAT),
     (TIMES, DataType.INT64_ARRAY),
+    *features.METRICS,
 )
 """What stands beside the channels in a DDATA; a device's birth announces all of them."""
 
@@ -51,7 +64,7 @@ SAMPLE_TYPES: Final = {
     np.dtype("<f4"): DataType.FLOAT_ARRAY,
     np.dtype("<f8"): DataType.DOUBLE_ARRAY,
 }
-"""Arrays of channels: the first three of waveforms, the last of readings."""
+"""Arrays of channels: the first three of waveforms, the third of features too, the last of readings."""
 
 EARLIEST_NS: Final = 1_577_836_800_000_000_000  # 2020-01-01 UTC: before it a clock has not been set
 LATEST_NS: Final = 4_102_444_800_000_000_000  # 2100-01-01 UTC: after it somebody mixed up ms, µs and ns
@@ -60,10 +73,37 @@ _FRAME_OVERHEAD: Final = 640
 _CHANNEL_OVERHEAD: Final = 384
 
 
-def frame_payload(frame: Frame, frame_id: FrameId, *, seq: int, timestamp_ms: int, historical: bool) -> bytes:
+def frame_payload(
+    frame: Frame,
+    frame_id: FrameId,
+    *,
+    seq: int,
+    timestamp_ms: int,
+    historical: bool,
+    compress: bool = False,
+) -> bytes:
     """The DDATA of a frame. `seq` is Sparkplug's, `timestamp_ms` the time of sending.
 
     Raises FrameError (reason "size") where it would exceed MAX_FRAME_BYTES.
+    """
+    told = frame_pieces(
+        frame, frame_id, seq=seq, timestamp_ms=timestamp_ms, historical=historical, compress=compress
+    )
+    return b"".join(told)
+
+
+def frame_pieces(
+    frame: Frame,
+    frame_id: FrameId,
+    *,
+    seq: int,
+    timestamp_ms: int,
+    historical: bool,
+    compress: bool = False,
+) -> tuple[bytes | memoryview, ...]:
+    """The same bytes, one after the other: those of large blocks are the frame's own, no copies of them.
+
+    `compress` packs the samples of a waveform where that makes it smaller (ImportError without the extra).
     """
     acquired_ms = frame.start_ns // 1_000_000
 
@@ -75,27 +115,48 @@ def frame_payload(frame: Frame, frame_id: FrameId, *, seq: int, timestamp_ms: in
     about: list[tuple[str, DataType, Value]] = [
         (EPOCH, DataType.STRING, frame_id.epoch),
         (SEQ, DataType.UINT64, frame_id.seq),
-        (KIND, DataType.STRING, "waveform" if isinstance(frame, Waveform) else "readings"),
+        (KIND, DataType.STRING, kind_of(frame)),
         (START, DataType.INT64, frame.start_ns),
         (CLOCK, DataType.STRING, str(frame.clock)),
     ]
-    if isinstance(frame, Waveform):
+    if isinstance(frame, Readings):
+        about.append((TIMES, DataType.INT64_ARRAY, frame.times_ns))
+    else:
         about += [(SPEED, DataType.FLOAT, frame.speed_rpm)] if frame.speed_rpm is not None else []
         about += [(LOAD, DataType.FLOAT, frame.load_percent)] if frame.load_percent is not None else []
-    else:
-        about.append((TIMES, DataType.INT64_ARRAY, frame.times_ns))
+    if isinstance(frame, Features):
+        about += features.about(frame)
     metrics = [metric(*entry, {}) for entry in about]
-    metrics += [metric(*channel) for channel in _channels(frame)]
-    data = encode(Payload(timestamp_ms, tuple(metrics), seq, WIRE_VERSION))
-    if len(data) > MAX_FRAME_BYTES:
-        raise FrameError(f"a frame must be at most {MAX_FRAME_BYTES} bytes, got {len(data)}", "size")
-    return data
+    channels = [metric(*channel) for channel in _channels(frame)]
+    metrics += map(compression.packed, channels) if compress and isinstance(frame, Waveform) else channels
+    pieces = encode_pieces(Payload(timestamp_ms, tuple(metrics), seq, WIRE_VERSION))
+    size = sum(map(len, pieces))
+    if size > MAX_FRAME_BYTES:
+        raise FrameError(f"a frame must be at most {MAX_FRAME_BYTES} bytes, got {size}", "size")
+    return pieces
+
+
+def kind_of(frame: Frame) -> str:
+    """What `Palier/Kind` says of it."""
+    if isinstance(frame, Features):
+        return features.KIND
+    return "waveform" if isinstance(frame, Waveform) else "readings"
 
 
 def _channels(frame: Frame) -> list[tuple[str, DataType, npt.NDArray[np.generic], dict[str, Scalar]]]:
     if isinstance(frame, Readings):
         return [
             (name, DataType.DOUBLE_ARRAY, frame.values[i], _properties(frame.unit[i], frame.quality[i]))
+            for i, name in enumerate(frame.channels)
+        ]
+    if isinstance(frame, Features):
+        return [
+            (
+                f"{frame.point}/{name}",
+                DataType.FLOAT_ARRAY,
+                frame.values[i],
+                {**_properties(frame.unit[i], frame.quality[i]), **features.properties(frame, i)},
+            )
             for i, name in enumerate(frame.channels)
         ]
     kind, sampling = SAMPLE_TYPES[frame.samples.dtype], float(frame.fs_hz)
@@ -119,9 +180,12 @@ def _properties(unit: str, quality: int, **more: float) -> dict[str, Scalar]:
 
 def wire_bytes(frame: Frame) -> int:
     """Upper bound of its DDATA's length: compared with MAX_FRAME_BYTES before it keeps a frame."""
-    body = (
-        frame.samples.nbytes if isinstance(frame, Waveform) else frame.values.nbytes + frame.times_ns.nbytes
-    )
+    if isinstance(frame, Waveform):
+        body = frame.samples.nbytes
+    elif isinstance(frame, Readings):
+        body = frame.values.nbytes + frame.times_ns.nbytes
+    else:
+        body = features.body_bytes(frame)
     return body + _FRAME_OVERHEAD + _CHANNEL_OVERHEAD * len(frame.channels)
 
 
@@ -137,7 +201,7 @@ def read_frame(payload: Payload, *, edge: str, machine: str) -> tuple[FrameId, F
     """
     metrics = fields.by_name(payload)
     frame_id = FrameId(edge, fields.epoch(metrics, EPOCH), fields.integer(metrics, SEQ, DataType.UINT64, 1))
-    channels = [metric for metric in payload.metrics if not metric.name.startswith(PREFIX)]
+    channels = compression.unpacked(m for m in payload.metrics if not m.name.startswith(PREFIX))
     if not channels:
         raise DecodeError(Reason.SCHEMA, "a frame must have at least one channel, it has none")
     kind = fields.text(metrics, KIND)
@@ -146,8 +210,12 @@ def read_frame(payload: Payload, *, edge: str, machine: str) -> tuple[FrameId, F
             frame: Frame = _read_waveform(metrics, channels, machine)
         elif kind == "readings":
             frame = _read_readings(metrics, channels, machine)
+        elif kind == features.KIND:
+            frame = features.read(metrics, channels, _table(channels), _of_point(metrics, channels, machine))
         else:
-            raise DecodeError(Reason.SCHEMA, f"{KIND} must be waveform or readings, got {kind[:40]!r}")
+            raise DecodeError(
+                Reason.SCHEMA, f"{KIND} must be waveform, readings or features, got {kind[:40]!r}"
+            )
     except FrameError as error:
         raise fields.refused(error) from error
     _check_clock(frame.start_ns, frame.end_ns)
@@ -155,6 +223,15 @@ def read_frame(payload: Payload, *, edge: str, machine: str) -> tuple[FrameId, F
 
 
 def _read_waveform(metrics: Metrics, channels: list[Metric], machine: str) -> Waveform:
+    return Waveform(
+        samples=_table(channels),
+        scale=tuple(fields.property_real(channel, "scale") for channel in channels),
+        **_of_point(metrics, channels, machine),
+    )
+
+
+def _of_point(metrics: Metrics, channels: list[Metric], machine: str) -> dict[str, Any]:
+    """The fields that a block and its features have in common."""
     names = [split_channel(channel.name) for channel in channels]
     point = names[0][0]
     if any(where != point for where, _ in names):
@@ -164,20 +241,18 @@ def _read_waveform(metrics: Metrics, channels: list[Metric], machine: str) -> Wa
         raise DecodeError(
             Reason.SCHEMA, f"channels sampled together must have one fs_hz, got {sorted(rates)[:8]}"
         )
-    return Waveform(
-        machine=machine,
-        point=point,
-        channels=tuple(channel for _, channel in names),
-        samples=_table(channels),
-        scale=tuple(fields.property_real(channel, "scale") for channel in channels),
-        unit=_units(channels),
-        fs_hz=rates.pop(),
-        start_ns=fields.integer(metrics, START, DataType.INT64),
-        clock=_clock(metrics),
-        speed_rpm=fields.optional_real(metrics, SPEED),
-        load_percent=fields.optional_real(metrics, LOAD),
-        quality=_qualities(channels),
-    )
+    return {
+        "machine": machine,
+        "point": point,
+        "channels": tuple(channel for _, channel in names),
+        "unit": _units(channels),
+        "fs_hz": rates.pop(),
+        "start_ns": fields.integer(metrics, START, DataType.INT64),
+        "clock": _clock(metrics),
+        "speed_rpm": fields.optional_real(metrics, SPEED),
+        "load_percent": fields.optional_real(metrics, LOAD),
+        "quality": _qualities(channels),
+    }
 
 
 def _read_readings(metrics: Metrics, channels: list[Metric], machine: str) -> Readings:

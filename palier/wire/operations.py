@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import fields as fields_of
 from enum import StrEnum
@@ -28,6 +27,7 @@ from palier.operations import (
     Ask,
     CauseCode,
     Command,
+    Configure,
     ConfirmBaseline,
     Found,
     GiveVerdict,
@@ -37,11 +37,16 @@ from palier.operations import (
     PutBack,
     RelearnBaseline,
     Reply,
+    SendAgain,
     Shelve,
     TakeOut,
+    TellGateway,
     Unshelve,
 )
 
+from . import configuration as configured
+from .configuration import MAX_TEXT_BYTES, Configuration, check_configuration, read_signature
+from .letters import is_strange
 from .payload import DecodeError, Reason
 from .topics import TopicError
 
@@ -50,8 +55,11 @@ PREFIX: Final = "palier/v1"
 MAX_COMMAND_BYTES: Final = 16 * 1024
 """A text of the longest, each letter escaped, and the rest."""
 
-MAX_REPLY_BYTES: Final = 64 * 1024
-"""A reply holds an alarm with its causes, some 4 kB."""
+MAX_CONFIGURE_BYTES: Final = 2 * MAX_TEXT_BYTES + MAX_COMMAND_BYTES
+"""Of a command that carries a configuration, each end of a line and each quote escaped."""
+
+MAX_REPLY_BYTES: Final = 64 * 1024 + 2 * MAX_TEXT_BYTES
+"""A reply holds an alarm with its causes, some 4 kB, or a gateway's configuration."""
 
 MAX_TEXT: Final = 2000
 """Letters of a person's remark: a page."""
@@ -59,14 +67,14 @@ MAX_TEXT: Final = 2000
 MAX_USER: Final = 64
 MAX_VERSION: Final = 2**31
 
+MAX_NS: Final = 2**63 - 2
+"""The latest time that a gateway can be asked about."""
+
 MAX_MS: Final = 2**53 - 1
 """The largest integer that every reader of JSON keeps."""
 
 ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 """A command's id: a part of a topic, long enough to be drawn at random. Use `fullmatch`."""
-
-_TURNED: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that make a text read otherwise than it is written."""
 
 ASKS: Final[Mapping[str, type[Ask]]] = {
     "acknowledge": Acknowledge,
@@ -78,11 +86,16 @@ ASKS: Final[Mapping[str, type[Ask]]] = {
     "confirm_baseline": ConfirmBaseline,
     "relearn_baseline": RelearnBaseline,
     "verdict": GiveVerdict,
+    "replay": SendAgain,
+    "configure": Configure,
+    "gateway": TellGateway,
 }
 """What may stand behind "do"."""
 
 _VERBS: Final = {kind: verb for verb, kind in ASKS.items()}
-_NEEDS_WHY: Final = (Shelve, TakeOut, RelearnBaseline)
+_NEEDS_WHY: Final = (Shelve, TakeOut, RelearnBaseline, SendAgain, Configure)
+_IN_MS: Final[Mapping[str, str]] = {"at_ns": "at_ms", "from_ns": "from_ms", "to_ns": "to_ms"}
+"""Times, as they travel: not every reader of JSON keeps nanoseconds."""
 
 
 def command_topic(site: str) -> str:
@@ -118,7 +131,9 @@ def encode_command(command: Command) -> bytes:
 
 def decode_command(data: bytes) -> Command:
     """The command in a message. DecodeError, and nothing else, whatever the bytes."""
-    told = _object(data, MAX_COMMAND_BYTES, "a command")
+    told = _object(data, _most(data), "a command")
+    if told.get("do") != _VERBS[Configure] and len(data) > MAX_COMMAND_BYTES:
+        raise DecodeError(Reason.SIZE, f"it must be at most {MAX_COMMAND_BYTES} bytes, got {len(data)}")
     verb = told.pop("do", None)
     kind = ASKS.get(verb) if isinstance(verb, str) else None
     if kind is None:
@@ -132,10 +147,15 @@ def decode_command(data: bytes) -> Command:
     )
 
 
+def _most(data: bytes) -> int:
+    """Bytes that are looked at: more only where they may be a configuration."""
+    return MAX_CONFIGURE_BYTES if b'"configure"' in data else MAX_COMMAND_BYTES
+
+
 def readable_id(data: bytes) -> str | None:
     """The id of a command that can't be read otherwise, so that it can be refused; None without one."""
     try:
-        return _id(_object(data, MAX_COMMAND_BYTES, "a command").get("id"))
+        return _id(_object(data, _most(data), "a command").get("id"))
     except DecodeError:
         return None
 
@@ -174,26 +194,32 @@ def _command_told(command: Command) -> dict[str, Any]:
         told["expected_version"] = command.expected_version
     for field in fields_of(command.ask):
         value = getattr(command.ask, field.name)
-        if value not in (None, ""):
-            at = field.name == "at_ns"
-            told["at_ms" if at else field.name] = value // 1_000_000 if at else value
+        if value not in (None, "") and value is not False:
+            in_ms = _IN_MS.get(field.name)
+            told[in_ms or field.name] = value // 1_000_000 if in_ms else value
     return told
 
 
 def _ask(kind: type[Ask], told: Mapping[str, Any]) -> Ask:
     """What is asked, every field looked at and none left over."""
-    names = {field.name for field in fields_of(kind)}
-    wanted = names - {"at_ns"} | ({"at_ms"} if "at_ns" in names else set())
-    unknown = sorted(set(told) - wanted)
+    wanted = {_IN_MS.get(field.name, field.name): field.name for field in fields_of(kind)}
+    unknown = sorted(set(told) - set(wanted))
     if unknown:
         raise DecodeError(
             Reason.SCHEMA, f"unknown key {_short(unknown[0])}: it takes {', '.join(sorted(wanted))}"
         )
     read: dict[str, Any] = {}
     for name in sorted(wanted):
-        read["at_ns" if name == "at_ms" else name] = _READ[name](told.get(name))
+        read[wanted[name]] = _READ[name](told.get(name))
     if kind in _NEEDS_WHY and not read["why"]:
         raise DecodeError(Reason.SCHEMA, "why must be there: say why, somebody will read it")
+    if kind is SendAgain and read["from_ns"] > read["to_ns"]:
+        raise DecodeError(Reason.RANGE, "from_ms must not lie after to_ms")
+    if kind is Configure:
+        signature = read_signature(read["signature"])
+        check_configuration(
+            Configuration(read["edge"], read["version"], read["toml"], signature, "not-sent-yet")
+        )
     return kind(**read)
 
 
@@ -220,18 +246,12 @@ def _text(key: str, value: object, longest: int, *, needed: bool = False) -> str
         raise DecodeError(Reason.TYPE, f"{key} must be a text, got {_short(value)}")
     if len(value) > longest:
         raise DecodeError(Reason.LENGTH, f"{key} must have at most {longest} letters, got {len(value)}")
-    strange = next((letter for letter in value if _is_strange(letter, lines=longest == MAX_TEXT)), None)
+    strange = next((letter for letter in value if is_strange(letter, lines=longest == MAX_TEXT)), None)
     if strange is not None:
         raise DecodeError(Reason.RANGE, f"{key} must hold no control characters, got U+{ord(strange):04X}")
     if needed and not value.strip():
         raise DecodeError(Reason.SCHEMA, f"{key} must not be empty")
     return value.strip()
-
-
-def _is_strange(letter: str, *, lines: bool) -> bool:
-    if letter == "\n":
-        return not lines
-    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in _TURNED
 
 
 def _integer(key: str, value: object, low: int, high: int) -> int | None:
@@ -245,6 +265,41 @@ def _integer(key: str, value: object, low: int, high: int) -> int | None:
 def _time(value: object) -> int | None:
     at_ms = _integer("at_ms", value, 0, MAX_MS)
     return None if at_ms is None else at_ms * 1_000_000
+
+
+def _needed_time(key: str, value: object) -> int:
+    at_ms = _integer(key, value, 0, MAX_MS)
+    if at_ms is None or at_ms * 1_000_000 > MAX_NS:
+        raise DecodeError(Reason.RANGE, f"{key} must be there, in ms since 1970 UTC, got {_short(value)}")
+    return at_ms * 1_000_000
+
+
+def _edge(value: object) -> str:
+    text = _text("edge", value, 129, needed=True)
+    parts = text.split("/")
+    if len(parts) != 2 or not all(NAME_PATTERN.fullmatch(part) for part in parts):
+        raise DecodeError(Reason.NAME, f"edge must be SITE/NODE, got {_short(text)}")
+    return text
+
+
+def _version(value: object) -> int:
+    version = _integer("version", value, 1, configured.MAX_VERSION)
+    if version is None:
+        raise DecodeError(Reason.SCHEMA, "version must be there: one more than the gateway has")
+    return version
+
+
+def _toml(value: object) -> str:
+    """Any text: what it says is for the gateway to judge."""
+    if not isinstance(value, str):
+        raise DecodeError(Reason.TYPE, f"toml must be a text, got {_short(value)}")
+    return value
+
+
+def _flag(key: str, value: object) -> bool:
+    if value is not None and not isinstance(value, bool):
+        raise DecodeError(Reason.TYPE, f"{key} must be true or false, got {_short(value)}")
+    return value is True
 
 
 E = TypeVar("E", bound=StrEnum)
@@ -265,11 +320,19 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "alarm": _alarm,
     "machine": partial(_name, "machine", needed=True),
     "point": partial(_name, "point", needed=False),
+    "waveforms_of": partial(_name, "waveforms_of", needed=False),
     "comment": lambda value: _text("comment", value, MAX_TEXT),
     "why": lambda value: _text("why", value, MAX_TEXT),
     "text": lambda value: _text("text", value, MAX_TEXT),
     "for_s": lambda value: _integer("for_s", value, SHORTEST_SHELF_S, LONGEST_SHELF_S),
     "at_ms": _time,
+    "from_ms": lambda value: _needed_time("from_ms", value),
+    "to_ms": lambda value: _needed_time("to_ms", value),
+    "edge": _edge,
+    "again": lambda value: _flag("again", value),
+    "version": _version,
+    "toml": _toml,
+    "signature": lambda value: _text("signature", value, 256, needed=True),
     "kind": partial(_word, "kind", InterventionKind),
     "cause": partial(_optional_word, "cause", CauseCode),
     "verdict": partial(_word, "verdict", Found),

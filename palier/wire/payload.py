@@ -6,17 +6,29 @@ else ever leaves it. Arrays are read-only views of the received bytes, nothing i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
 from google.protobuf.message import DecodeError as ProtobufError
 
 from palier.frames import MAX_FRAME_BYTES
 
-from .datatypes import Array, DataType, DecodeError, Reason, Value, datatype_of, read_value, write_value
+from .datatypes import (
+    Array,
+    DataType,
+    DecodeError,
+    Reason,
+    Value,
+    array_bytes,
+    datatype_of,
+    read_value,
+    write_value,
+)
 from .sparkplug_pb2 import Metric as WireMetric
 from .sparkplug_pb2 import Payload as WirePayload
 from .sparkplug_pb2 import PropertySet
@@ -34,8 +46,10 @@ __all__ = [
     "Value",
     "decode",
     "encode",
+    "encode_pieces",
     "peek",
     "peek_seq",
+    "peek_version",
     "retype",
 ]
 
@@ -47,6 +61,13 @@ MAX_METRICS: Final = 10_000
 
 MAX_PROPERTIES_BYTES: Final = 64 * 1024
 """Largest property set of one metric. Palier's take some 60 bytes, a third-party tag's texts a few KiB."""
+
+LARGE_BYTES: Final = 64 * 1024
+"""An array from here on is not copied into a message: protobuf makes four copies of it, and a gateway with
+blocks of 4 MB has 60 MB of memory."""
+
+_TAG_METRICS: Final = WirePayload.METRICS_FIELD_NUMBER << 3 | 2
+_TAG_BYTES_VALUE: Final = WireMetric.BYTES_VALUE_FIELD_NUMBER << 3 | 2
 
 Scalar = bool | int | float | str | None
 """A property's value."""
@@ -123,6 +144,18 @@ def peek_seq(data: bytes) -> int | None:
     except DecodeError:
         return None
     return wire.seq if wire.HasField("seq") else None
+
+
+def peek_version(data: bytes) -> str:
+    """The wire version that a payload claims where `decode` refuses it for that; "" where none can be read.
+
+    At most 40 characters of what is a name: it labels a count.
+    """
+    try:
+        uuid = _parse(data).uuid
+    except DecodeError:
+        return ""
+    return uuid if re.fullmatch(r"palier/[A-Za-z0-9.]{1,33}", uuid) else "other"
 
 
 def peek(data: bytes, *names: str) -> dict[str, Value]:
@@ -229,13 +262,62 @@ def encode(payload: Payload, *, with_datatypes: bool = True) -> bytes:
     Sparkplug wants datatypes in births (tck-id-payloads-metric-datatype-req) and would rather not have them
     elsewhere (tck-id-payloads-metric-datatype-not-req).
     """
-    wire = WirePayload(timestamp=payload.timestamp_ms, seq=payload.seq, uuid=payload.uuid or None)
+    return b"".join(encode_pieces(payload, with_datatypes=with_datatypes))
+
+
+def encode_pieces(payload: Payload, *, with_datatypes: bool = True) -> tuple[bytes | memoryview, ...]:
+    """The same bytes, one after the other; large arrays are views of what the metrics hold, not copies."""
+    pieces: list[bytes | memoryview] = []
+    wire = WirePayload(timestamp=payload.timestamp_ms)
     for metric in payload.metrics:
-        _write_metric(wire.metrics.add(), metric, with_datatypes)
-    return wire.SerializeToString()
+        large = _large(metric)
+        if large is None:
+            _write_metric(wire.metrics.add(), metric, with_datatypes)
+        else:
+            pieces += [wire.SerializeToString(), *_large_metric(metric, large, with_datatypes)]
+            wire = WirePayload()
+    wire.MergeFrom(WirePayload(seq=payload.seq, uuid=payload.uuid or None))
+    return *pieces, wire.SerializeToString()
+
+
+def _large(metric: Metric) -> memoryview | None:
+    """The bytes of an array that is too large to be copied once more than needed; None for all else."""
+    value = metric.value
+    if not isinstance(value, np.ndarray) or value.nbytes < LARGE_BYTES:
+        return None
+    if metric.datatype is DataType.BOOLEAN_ARRAY:  # bits: not the bytes of the array
+        return None
+    return array_bytes(metric.datatype, value)
+
+
+def _large_metric(metric: Metric, large: memoryview, with_datatype: bool) -> tuple[bytes | memoryview, ...]:
+    """The metric as protobuf writes it: a message is its fields one after the other, the value comes last."""
+    wire = WireMetric()
+    _write_about(wire, metric, with_datatype)
+    head = wire.SerializeToString() + _varint(_TAG_BYTES_VALUE) + _varint(len(large))
+    return _varint(_TAG_METRICS) + _varint(len(head) + len(large)) + head, large
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
 
 
 def _write_metric(wire: WireMetric, metric: Metric, with_datatype: bool) -> None:
+    _write_about(wire, metric, with_datatype)
+    if metric.value is None:
+        wire.is_null = True
+    else:
+        name, value = write_value(metric.datatype, metric.value)
+        setattr(wire, name, value)
+
+
+def _write_about(wire: WireMetric, metric: Metric, with_datatype: bool) -> None:
+    """All but the value."""
     if metric.name:
         wire.name = metric.name
     if metric.alias is not None:
@@ -248,11 +330,6 @@ def _write_metric(wire: WireMetric, metric: Metric, with_datatype: bool) -> None
         wire.is_historical = True
     if metric.properties:
         wire.properties = _write_properties(tuple((key, type(v), v) for key, v in metric.properties.items()))
-    if metric.value is None:
-        wire.is_null = True
-    else:
-        name, value = write_value(metric.datatype, metric.value)
-        setattr(wire, name, value)
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""NDATA: a gateway's ledger. With it the host can tell that nothing is missing."""
+"""NDATA: a gateway's ledger, which shows the host that nothing is missing, and its answer to a replay."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 from palier.frames import FrameError, check_name
 
 from . import fields
+from .commands import check_request
 from .data import EPOCH
 from .payload import WIRE_VERSION, DataType, DecodeError, Metric, Payload, Reason, Value, encode
 
@@ -17,6 +18,9 @@ DROPPED: Final = "Palier/Ledger/Dropped"
 REASONS: Final = "Palier/Ledger/Reasons"
 OLDEST: Final = "Palier/Ledger/Oldest"
 PENDING: Final = "Palier/Ledger/Pending"
+RETAINED: Final = "Palier/Ledger/Retained"
+GIVEN_UP: Final = "Palier/Ledger/GivenUp"
+REPLAYED: Final = "Palier/Replayed"
 
 LEDGER_METRICS: Final = (
     (SEQ, DataType.UINT64),
@@ -27,6 +31,11 @@ LEDGER_METRICS: Final = (
     (PENDING, DataType.UINT64),
 )
 
+RETAINED_METRICS: Final = ((RETAINED, DataType.UINT64), (GIVEN_UP, DataType.UINT64))
+"""What a gateway that keeps waveforms back announces beside these."""
+
+REPLAYED_METRICS: Final = ((REPLAYED, DataType.STRING),)
+
 MAX_DROPPED: Final = 4096
 """Dropped ranges in one report, some 90 kB. An outbox drops its oldest rows, so they are few: one for each
 time that a link which can't carry all was up in between."""
@@ -36,7 +45,8 @@ time that a link which can't carry all was up in between."""
 class LedgerReport:
     """What became of the frames 1 to `seq` of an epoch, as far as the gateway knows.
 
-    `dropped` are (lo, hi, reason), rising; `oldest_unacknowledged` is None when nothing is pending.
+    `dropped` are (lo, hi, reason), rising; `oldest_unacknowledged` is None when nothing is pending. Waveforms
+    that are `retained`, or were and are `given_up` for room, have no seq and are in none of these numbers.
     """
 
     epoch: str
@@ -45,6 +55,8 @@ class LedgerReport:
     dropped: tuple[tuple[int, int, str], ...]
     oldest_unacknowledged: int | None
     pending: int
+    retained: int = 0
+    given_up: int = 0
 
 
 def ledger_payload(report: LedgerReport, *, seq: int, timestamp_ms: int) -> bytes:
@@ -62,6 +74,8 @@ def ledger_payload(report: LedgerReport, *, seq: int, timestamp_ms: int) -> byte
         (REASONS, DataType.STRING_ARRAY, tuple(reason for _, _, reason in report.dropped)),
         (OLDEST, DataType.UINT64, report.oldest_unacknowledged),
         (PENDING, DataType.UINT64, report.pending),
+        *(((RETAINED, DataType.UINT64, report.retained),) if report.retained else ()),
+        *(((GIVEN_UP, DataType.UINT64, report.given_up),) if report.given_up else ()),
     )
     metrics = tuple(Metric(*entry, timestamp_ms=timestamp_ms) for entry in values)
     return encode(Payload(timestamp_ms, metrics, seq, WIRE_VERSION))
@@ -83,7 +97,14 @@ def read_ledger(payload: Payload) -> LedgerReport | None:
         if oldest is None or oldest.value is None
         else fields.integer(metrics, OLDEST, DataType.UINT64, 1, max(seq, 1)),
         pending=fields.integer(metrics, PENDING, DataType.UINT64, high=seq),
+        retained=_optional(metrics, RETAINED),
+        given_up=_optional(metrics, GIVEN_UP),
     )
+
+
+def _optional(metrics: fields.Metrics, name: str) -> int:
+    """What gateways that retain nothing do not tell."""
+    return fields.integer(metrics, name, DataType.UINT64) if name in metrics else 0
 
 
 def _read_dropped(metrics: fields.Metrics, seq: int) -> tuple[tuple[int, int, str], ...]:
@@ -101,3 +122,37 @@ def _read_dropped(metrics: fields.Metrics, seq: int) -> tuple[tuple[int, int, st
     except FrameError as error:
         raise fields.refused(error) from error
     return tuple((lo, hi, reason) for (lo, hi), reason in zip(ranges, reasons, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The answer to a `Replay`: so many acknowledged frames of `epoch` wait to be sent again."""
+
+    request: str
+    epoch: str
+    frames: int
+
+
+def replayed_payload(replayed: Replayed, *, seq: int, timestamp_ms: int) -> bytes:
+    """NDATA of the answer; `seq` is Sparkplug's."""
+    epoch = Metric(EPOCH, DataType.STRING, replayed.epoch, timestamp_ms=timestamp_ms)
+    told = Metric(
+        REPLAYED,
+        DataType.STRING,
+        replayed.request,
+        timestamp_ms=timestamp_ms,
+        properties={"frames": replayed.frames},
+    )
+    return encode(Payload(timestamp_ms, (epoch, told), seq, WIRE_VERSION))
+
+
+def read_replayed(payload: Payload) -> Replayed | None:
+    """The answer in an NDATA, None where there is none. DecodeError where it can't be one."""
+    if all(metric.name != REPLAYED for metric in payload.metrics):
+        return None
+    metrics = fields.by_name(payload)
+    return Replayed(
+        check_request(fields.text(metrics, REPLAYED), REPLAYED),
+        fields.epoch(metrics, EPOCH),
+        fields.property_integer(metrics[REPLAYED], "frames"),
+    )

@@ -82,6 +82,15 @@ def group_filter(group: str) -> str:
     return f"{NAMESPACE}/{group}/#"
 
 
+def foreign_group_filter(group: str) -> str:
+    """The same for a group that somebody else named. TopicError where Sparkplug allows no such name
+    (tck-id-topic-structure-namespace-valid-group-id).
+    """
+    if not group or set(group) & set("+#/\0"):
+        raise TopicError(f"a group must not be empty nor hold +, # or /, got {_short(group)}")
+    return f"{NAMESPACE}/{group}/#"
+
+
 def _check_name(name: str) -> None:
     if not NAME_PATTERN.fullmatch(name):
         raise TopicError(f"a name in a topic must match {NAME_PATTERN.pattern}, got {_short(name)}")

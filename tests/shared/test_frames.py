@@ -139,6 +139,8 @@ NO_WAVEFORM: dict[str, tuple[dict[str, object], str]] = {
     "rate of 10 MHz": ({"fs_hz": 1e7}, "range"),
     "start negative": ({"start_ns": -1}, "clock"),
     "start beyond int64": ({"start_ns": 2**63}, "clock"),
+    "end beyond int64": ({"start_ns": 2**63 - 1}, "clock"),
+    "end beyond any number": ({"fs_hz": 5e-324}, "clock"),
     "speed negative": ({"speed_rpm": -1.0}, "range"),
     "speed NaN": ({"speed_rpm": math.nan}, "range"),
     "speed infinite": ({"speed_rpm": math.inf}, "range"),

@@ -69,6 +69,9 @@ def test_served_on_loopback_until_it_is_left() -> None:
         pass
 
 
-def test_a_taken_port_is_an_os_error() -> None:
-    with HealthServer(Health("a"), 0) as first, pytest.raises(OSError, match="in use"):
+def test_a_taken_port_is_an_os_error_that_says_what_to_do() -> None:
+    with (
+        HealthServer(Health("a"), 0) as first,
+        pytest.raises(OSError, match=r"health_port \d+ .* in use; name another"),
+    ):
         HealthServer(Health("b"), first.port).__enter__()

@@ -170,6 +170,22 @@ def test_a_bearing_may_be_given_by_orders_or_geometry() -> None:
             "plant.toml:23: fs_hz must not be given: a speed channel",
         ),
         ("[[machine]]", "[[machin]]", "plant.toml:5: unknown key 'machin'"),
+        (
+            'bearing = "6205"',
+            "demodulation_hz = [4000, 3000]",
+            "plant.toml:12: demodulation_hz must be two frequencies in Hz that rise",
+        ),
+        (
+            'bearing = "6205"',
+            "demodulation_hz = [9000, 13000]",
+            "plant.toml:12: demodulation_hz must lie below 10000 Hz",
+        ),
+        (
+            'bearing = "6205"',
+            'mounting = "magnet"\ndemodulation_hz = [3200, 4800]',
+            "plant.toml:13: demodulation_hz must lie below 2000 Hz",
+        ),
+        ("samples = 102400", "samples = 102400\nusable_hz = 0", "plant.toml:19: usable_hz must be above 0"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(old: str, new: str, told: str) -> None:

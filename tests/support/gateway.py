@@ -17,6 +17,8 @@ from palier.source import ChannelBirth, Device
 from palier.wire.messages import (
     LedgerReport,
     NodeBirth,
+    Replay,
+    Replayed,
     Stored,
     device_birth,
     frame_payload,
@@ -24,7 +26,9 @@ from palier.wire.messages import (
     ledger_payload,
     node_birth,
     node_death,
+    read_replay,
     read_stored,
+    replayed_payload,
 )
 from palier.wire.payload import decode
 from palier.wire.state import HostState, decode_state
@@ -72,27 +76,36 @@ def readings(
 
 
 class Gateway:
-    """An edge node at a broker, entered to connect. `acked` are the seqs the host acknowledged, in order."""
+    """An edge node at a broker, entered to connect. `acked` are the seqs the host acknowledged, in order.
+
+    `sent_s` and `acked_s` say when a seq was first handed over, and first acknowledged: monotonic seconds.
+    """
 
     def __init__(self, port: int, *, site: str = "usine", node: str = "g1", epoch: str = EPOCH) -> None:
         self.edge = f"{site}/{node}"
         self.epoch = epoch
         self.site, self.node, self._port = site, node, port
         self.acked: list[int] = []
+        self.sent_s: dict[int, float] = {}
+        self.acked_s: dict[int, float] = {}
         self.answers: list[Stored] = []
         self.rebirths = 0
+        self.replays: list[Replay] = []
         self.host = HostState(online=False, timestamp_ms=0)
         self.states: list[HostState] = []
         self._lock = threading.Lock()
         self._seq = 0  # Sparkplug's
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=f"test-{site}-{node}")
         self._client.will_set(self._topic(Kind.NDEATH), node_death(0))
+        self._hears = threading.Event()  # what is said before is lost: it is said once, at QoS 0
         self._client.on_connect = self._on_connect
+        self._client.on_subscribe = lambda *_: self._hears.set()
         self._client.on_message = self._on_message
 
     def __enter__(self) -> Self:
         self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
+        assert self._hears.wait(30), "the broker did not confirm what the gateway wants to hear"
         return self
 
     def __exit__(
@@ -101,14 +114,19 @@ class Gateway:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def wait_for_host(self, seconds: float = 15.0) -> Self:
+    def wait_for_host(self, seconds: float = 45.0) -> Self:
         """Return once the host said that it is online."""
         eventually(lambda: self.host.online, seconds, "STATE online of the host")
         return self
 
-    def born(self, in_flight: Iterable[tuple[int, int]] = (), machines: tuple[str, ...] = ("pompe",)) -> Self:
+    def born(
+        self,
+        in_flight: Iterable[tuple[int, int]] = (),
+        machines: tuple[str, ...] = ("pompe",),
+        transmit: str = "waveform",
+    ) -> Self:
         """NBIRTH and a DBIRTH for each machine."""
-        birth = NodeBirth(bd_seq=0, epoch=self.epoch, in_flight=tuple(in_flight), config_hash="cafe")
+        birth = NodeBirth(0, self.epoch, tuple(in_flight), "cafe", transmit)
         self._publish(self._topic(Kind.NBIRTH), node_birth(birth, timestamp_ms=_ms()))
         self._seq = 0
         for machine in machines:
@@ -127,12 +145,18 @@ class Gateway:
             timestamp_ms=_ms(),
             historical=historical,
         )
+        self.sent_s.setdefault(seq, time.monotonic())
         self._publish(self._topic(Kind.DDATA, frame.machine), data)
 
     def report(self, seq: int, *, acquired: int, oldest: int | None = None, pending: int = 0) -> None:
         """The ledger report of the epoch at a seq."""
         told = LedgerReport(self.epoch, seq, acquired, (), oldest, pending)
         self._publish(self._topic(Kind.NDATA), ledger_payload(told, seq=self._next(), timestamp_ms=_ms()))
+
+    def answer(self, request: str, frames: int) -> None:
+        """Replayed: what was asked for is on its way."""
+        told = Replayed(request, self.epoch, frames)
+        self._publish(self._topic(Kind.NDATA), replayed_payload(told, seq=self._next(), timestamp_ms=_ms()))
 
     def raw(self, data: bytes, *, machine: str = "pompe", kind: Kind = Kind.DDATA) -> None:
         """Any bytes on a topic of this node."""
@@ -142,7 +166,7 @@ class Gateway:
         """NDEATH."""
         self._publish(self._topic(Kind.NDEATH), node_death(0))
 
-    def wait_acked(self, seqs: Iterable[int], seconds: float = 15.0) -> None:
+    def wait_acked(self, seqs: Iterable[int], seconds: float = 45.0) -> None:
         """Return once all these seqs were acknowledged."""
         wanted = set(seqs)
         eventually(lambda: wanted <= set(self.acked), seconds, f"acknowledgement of {sorted(wanted)}")
@@ -167,11 +191,16 @@ class Gateway:
             return
         payload = decode(bytes(message.payload))
         self.rebirths += is_rebirth(payload)
+        replay = read_replay(payload)
+        self.replays += [] if replay is None else [replay]
         stored = read_stored(payload)
         if stored is not None:
             self.answers.append(stored)
             if stored.epoch == self.epoch:
-                self.acked += [seq for lo, hi in stored.ranges for seq in range(lo, hi + 1)]
+                told = [seq for lo, hi in stored.ranges for seq in range(lo, hi + 1)]
+                self.acked += told
+                for seq in told:
+                    self.acked_s.setdefault(seq, time.monotonic())
 
 
 def _ms() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from palier.frames import QUALITY_STALE, Clock, FrameId, Readings, Waveform
+from palier.frames import QUALITY_STALE, Clock, Features, FrameId, Readings, Spectrum, Waveform
 from palier.source import ChannelBirth, Device
 from palier.wire import messages
 from palier.wire.state import HostState, encode_state
@@ -55,6 +55,29 @@ def readings() -> Readings:
     )
 
 
+def features() -> Features:
+    """What stands for `waveform` without its samples: a value unknown, a spectrum of one channel."""
+    lines = np.array([24.8, 49.6, 1200.0], "<f4")
+    return Features(
+        machine="pompe-3",
+        point="palier-CA",
+        channels=("H", "V"),
+        names=("velocity_rms_mm_s", "kurtosis"),
+        values=np.array([[2.25, 3.0], [1.5, np.nan]], "<f4"),
+        unit=("m/s²", "m/s²"),
+        fs_hz=25_600.0,
+        n_samples=65_536,
+        start_ns=START_NS,
+        clock=Clock.HOLDOVER,
+        speed_rpm=1487.5,
+        load_percent=82.0,
+        quality=(192, QUALITY_STALE),
+        step=(0.00119712, 0.0),
+        whole=(False, True),
+        spectra=(Spectrum("H", "velocity_mm_s", lines, np.array([1.0, 0.5, 0.25], "<f4")),),
+    )
+
+
 def device() -> Device:
     """One machine with a channel of each dtype."""
     return Device(
@@ -73,7 +96,39 @@ def device() -> Device:
 STORED = messages.Stored(EPOCH, ((1, 7), (9, 9), (4200, 4242)), 100, 8_000_000, sync=True)
 LIMITS = (messages.DangerLimit("pompe-3", "palier-CA/T", 95.0),)
 NODE_BIRTH = messages.NodeBirth(7, EPOCH, ((4240, 4242),), "89abcdef01234567")
+SYNC = messages.Stored(EPOCH, ((4240, 4241),), 16, 8_000_000, sync=True, highest=4242)
+REPLAY = messages.Replay("0c5d1f7e-replay", START_NS, START_NS + 3_600_000_000_000, EPOCH)
+REPLAYED = messages.Replayed(REPLAY.request, EPOCH, 3117)
 LEDGER = messages.LedgerReport(EPOCH, 4242, 4242, ((1, 10, "space"), (12, 12, "size")), 4240, 3)
+
+CONFIGURATION = messages.Configuration(
+    EDGE, 7, '[[source]]\ntype = "simulated"\n', bytes(range(64)), "5f0a7c21-configuration"
+)
+STATUS = messages.GatewayStatus(
+    version="0.1.0",
+    python="3.11.2",
+    system="Debian GNU/Linux 12 (aarch64)",
+    board="Raspberry Pi 4 Model B",
+    clock="synced",
+    card_free=21_000_000_000,
+    card_total=31_000_000_000,
+    cpu_celsius=48.5,
+    uptime_s=86_400,
+    pending=3,
+    sources=("iis3dwb", "modbus"),
+    problems=("source modbus: no answer",),
+    notes=(),
+    origin="remote",
+    state="trial",
+    configuration_version=7,
+    configuration_highest=7,
+    configuration_hash="0123456789abcdef",
+    text=CONFIGURATION.text,
+    answer_request=CONFIGURATION.request,
+    answer_version=7,
+    answer="taken",
+    answer_sentence="",
+)
 
 
 def examples() -> dict[str, bytes]:
@@ -84,17 +139,33 @@ def examples() -> dict[str, bytes]:
         "dbirth": messages.device_birth(device(), **sent),
         "ddata-waveform": messages.frame_payload(waveform(), FRAME_ID, historical=False, **sent),
         "ddata-readings": messages.frame_payload(readings(), FRAME_ID, historical=True, **sent),
+        "ddata-features": messages.frame_payload(features(), FRAME_ID, historical=False, **sent),
         "ndata-ledger": messages.ledger_payload(LEDGER, **sent),
         "ncmd-stored": messages.stored_payload(STORED, SENT_MS),
+        "ncmd-stored-highest": messages.stored_payload(SYNC, SENT_MS),
+        "ncmd-replay": messages.replay_payload(REPLAY, SENT_MS),
+        "ndata-replayed": messages.replayed_payload(REPLAYED, **sent),
         "ncmd-limits": messages.limits_payload(LIMITS, SENT_MS),
         "ncmd-rebirth": messages.rebirth_payload(SENT_MS),
+        "nbirth-status": messages.node_birth(NODE_BIRTH, timestamp_ms=SENT_MS, status=STATUS),
+        "ndata-status": messages.status_payload(STATUS, **sent),
+        "ncmd-configuration": messages.configuration_payload(CONFIGURATION, SENT_MS),
         "ndeath": messages.node_death(7),
         "state": encode_state(HostState(True, SENT_MS)),
     }
 
 
+GROWN = {"dbirth": "dbirth-features", "nbirth": "nbirth-replay"}
+"""Examples that announce more than they did: by what. The bytes of before stay beside them."""
+
+
 def golden(name: str) -> Path:
     """Where the bytes of an example are kept, by wire version."""
+    return before(GROWN.get(name, name))
+
+
+def before(name: str) -> Path:
+    """The first bytes of an example, of which a reader must still make what it did."""
     return GOLDEN / f"{messages.WIRE_VERSION.replace('/', '-')}-{name}.bin"
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palier.frames import MAX_FRAME_BYTES, Frame, FrameError, FrameId, Readings, Waveform
@@ -46,6 +46,7 @@ def test_any_frame_comes_back_whole(frame: Frame, historical: bool, seq: int) ->
     assert messages.peek_id(payload, "s/n") == messages.peek_id(data, "s/n") == frame_id
 
 
+@settings(max_examples=40)
 @given(frames())
 def test_the_bound_on_its_length_holds(frame: Frame) -> None:
     longest = sent(frame, replace(examples.FRAME_ID, seq=MAX_SEQ), historical=True)

@@ -28,6 +28,9 @@ READERS: Final[tuple[Callable[[Payload], object], ...]] = (
     messages.read_stored,
     messages.is_rebirth,
     messages.read_limits,
+    messages.read_attention,
+    messages.read_replay,
+    messages.read_replayed,
     messages.read_node_birth,
     lambda payload: messages.read_device_birth(payload, "m"),
     messages.read_bd_seq,
@@ -108,7 +111,10 @@ def messages_of(wire: type) -> st.SearchStrategy:
 
 def messages_of_properties() -> st.SearchStrategy[bytes]:
     keys = st.sampled_from(
-        ["unit", "scale", "fs_hz", "Quality", "epoch", "credit_frames", "credit_bytes", "sync"]
+        [
+            *("unit", "scale", "fs_hz", "Quality", "epoch", "credit_frames", "credit_bytes", "sync"),
+            *("highest", "start_ns", "end_ns", "frames"),
+        ]
     )
     values = st.builds(PropertyValue, type=st.integers(0, 20), double_value=st.floats()) | st.builds(
         PropertyValue, type=st.integers(0, 20), int_value=st.integers(0, 2**32 - 1)
@@ -135,14 +141,14 @@ def composed(draw: st.DrawFn) -> bytes:
     return made.SerializeToString()
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)  # a million in tests/faults/test_fuzz_decoders.py
 @given(mutated())
 @example(b"")
 def test_a_damaged_message_is_read_or_refused(data: bytes) -> None:
     refused_or_read(data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(composed())
 def test_a_message_of_any_fields_is_read_or_refused(data: bytes) -> None:
     refused_or_read(data)

@@ -12,6 +12,7 @@ from palier.wire.payload import DataType, decode, encode
 from palier.wire.state import HostState, decode_state
 from palier.wire.topics import parse
 from tests.support import wire_examples as examples
+from tests.support.frames import frame_equal
 
 NAMES: Final = tuple(examples.examples())
 SPARKPLUG: Final = tuple(name for name in NAMES if name != "state")
@@ -28,7 +29,34 @@ def test_the_wire_version_has_kept_its_bytes(name: str) -> None:
 
 def test_every_golden_file_has_its_example() -> None:
     kept = {path.name for path in examples.GOLDEN.glob("palier-*.bin")}
-    assert {examples.golden(name).name for name in NAMES} == kept
+    grown = {examples.before(name).name for name in examples.GROWN}
+    assert {examples.golden(name).name for name in NAMES} | grown == kept
+
+
+def announced_since(name: str) -> set[str]:
+    old, new = decode(examples.before(name).read_bytes()), decode(examples.golden(name).read_bytes())
+    return {metric.name for metric in new.metrics} - {metric.name for metric in old.metrics}
+
+
+def test_the_birth_of_an_older_gateway_is_read_as_that_of_a_newer_one() -> None:
+    old, new = (decode(file("nbirth").read_bytes()) for file in (examples.before, examples.golden))
+    assert messages.read_node_birth(old) == messages.read_node_birth(new) == examples.NODE_BIRTH
+    assert announced_since("nbirth") == {"Palier/Replay", "Palier/Replayed"}
+
+
+def test_the_birth_of_a_machine_on_an_older_gateway_is_read_as_on_a_newer_one() -> None:
+    for file in (examples.before, examples.golden):
+        read = messages.read_device_birth(decode(file("dbirth").read_bytes()), "pompe-3")
+        assert read == examples.device()
+    spectra = {f"Palier/Spectra{part}" for part in ("", "/Lines", "/Frequency", "/Amplitude")}
+    assert announced_since("dbirth") == {"Palier/Features", *spectra}
+
+
+def test_features_read_back() -> None:
+    payload = decode(examples.golden("ddata-features").read_bytes())
+    frame_id, frame, historical = messages.read_frame(payload, edge=examples.EDGE, machine="pompe-3")
+    assert (frame_id, historical) == (examples.FRAME_ID, False)
+    assert frame_equal(frame, examples.features())
 
 
 @pytest.mark.parametrize("name", SPARKPLUG)
@@ -65,6 +93,9 @@ def test_births_commands_and_report_read_back() -> None:
     assert messages.read_node_birth(read["nbirth"]) == examples.NODE_BIRTH
     assert messages.read_device_birth(read["dbirth"], "pompe-3") == examples.device()
     assert messages.read_stored(read["ncmd-stored"]) == examples.STORED
+    assert messages.read_stored(read["ncmd-stored-highest"]) == examples.SYNC
+    assert messages.read_replay(read["ncmd-replay"]) == examples.REPLAY
+    assert messages.read_replayed(read["ndata-replayed"]) == examples.REPLAYED
     assert messages.read_limits(read["ncmd-limits"]) == examples.LIMITS
     assert messages.is_rebirth(read["ncmd-rebirth"])
     assert messages.read_ledger(read["ndata-ledger"]) == examples.LEDGER

@@ -58,10 +58,8 @@ def test_a_node_birth_holds_what_sparkplug_wants() -> None:
 def test_the_node_birth_announces_all_that_ever_follows() -> None:
     """tck-id-topics-nbirth-metrics."""
     made = examples.examples()
-    assert names(made["ndata-ledger"]) <= names(made["nbirth"])
-    assert names(made["ncmd-stored"]) | names(made["ncmd-limits"]) | names(made["ncmd-rebirth"]) <= names(
-        made["nbirth"]
-    )
+    follows = [data for name, data in made.items() if name.startswith(("ndata", "ncmd"))]
+    assert set().union(*map(names, follows)) <= names(made["nbirth-status"])
 
 
 def test_the_device_birth_announces_all_that_ever_follows() -> None:
@@ -79,16 +77,24 @@ def test_the_will_has_the_bdseq_and_no_seq() -> None:
     assert len(payload.metrics) == 1
 
 
-@pytest.mark.parametrize("name", ["ncmd-stored", "ncmd-rebirth", "ncmd-limits"])
+@pytest.mark.parametrize("name", ["ncmd-stored", "ncmd-rebirth", "ncmd-limits", "ncmd-replay"])
 def test_commands_have_a_time_and_no_seq(name: str) -> None:
     """tck-id-payloads-ncmd-timestamp, tck-id-payloads-ncmd-seq."""
     payload = decode(examples.examples()[name])
     assert (payload.timestamp_ms, payload.seq) == (examples.SENT_MS, None)
 
 
-@given(some_ranges(), st.integers(0, 10**6), st.integers(0, 2**40), st.booleans())
-def test_an_acknowledgement_comes_back(ranges: Ranges, frames: int, n_bytes: int, sync: bool) -> None:
-    stored = messages.Stored(EPOCH, ranges, frames, n_bytes, sync)
+@given(
+    some_ranges(),
+    st.integers(0, 10**6),
+    st.integers(0, 2**40),
+    st.booleans(),
+    st.none() | st.integers(0, MAX_SEQ),
+)
+def test_an_acknowledgement_comes_back(
+    ranges: Ranges, frames: int, n_bytes: int, sync: bool, highest: int | None
+) -> None:
+    stored = messages.Stored(EPOCH, ranges, frames, n_bytes, sync, highest)
     assert messages.read_stored(decode(messages.stored_payload(stored, 1))) == stored
 
 
@@ -127,6 +133,9 @@ STORED = {"epoch": EPOCH, "credit_frames": 1, "credit_bytes": 1, "sync": False}
         ({"properties": {**STORED, "credit_frames": 2**31}}, Reason.RANGE),
         ({"properties": {**STORED, "credit_frames": True}}, Reason.TYPE),
         ({"properties": {**STORED, "credit_bytes": 0.5}}, Reason.TYPE),
+        ({"properties": {**STORED, "highest": -1}}, Reason.RANGE),
+        ({"properties": {**STORED, "highest": MAX_SEQ + 1}}, Reason.RANGE),
+        ({"properties": {**STORED, "highest": "7"}}, Reason.TYPE),
         ({"value": pairs(1, 2, 3)}, Reason.LENGTH),
         ({"value": None}, Reason.SCHEMA),
         ({"value": "1-2", "datatype": DataType.STRING}, Reason.TYPE),
@@ -140,7 +149,9 @@ def test_an_acknowledgement_that_is_none_is_refused(to: dict[str, object], reaso
 
 def test_one_command_is_not_another() -> None:
     read = {name: decode(data) for name, data in examples.examples().items() if name[:4] == "ncmd"}
-    assert [name for name, p in read.items() if messages.read_stored(p) is not None] == ["ncmd-stored"]
+    stored = [name for name, p in read.items() if messages.read_stored(p) is not None]
+    assert stored == ["ncmd-stored", "ncmd-stored-highest"]
+    assert [name for name, p in read.items() if messages.read_replay(p) is not None] == ["ncmd-replay"]
     assert [name for name, p in read.items() if messages.is_rebirth(p)] == ["ncmd-rebirth"]
     assert [name for name, p in read.items() if messages.read_limits(p) is not None] == ["ncmd-limits"]
 
@@ -283,3 +294,11 @@ def test_the_configuration_hash_changes_with_each_detail_and_not_with_the_order_
         (replace(device, channels=(changed_channel, *device.channels[1:])),)
     )
     assert len(messages.config_hash(())) == 16
+
+
+def test_a_report_tells_what_is_kept_back() -> None:
+    report = replace(examples.LEDGER, retained=2016, given_up=7)
+    payload = decode(messages.ledger_payload(report, seq=1, timestamp_ms=2))
+    assert messages.read_ledger(payload) == report
+    birth = decode(messages.node_birth(replace(examples.NODE_BIRTH, transmit="adaptive"), timestamp_ms=2))
+    assert {metric.name for metric in payload.metrics} <= {metric.name for metric in birth.metrics}

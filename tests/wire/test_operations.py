@@ -19,6 +19,7 @@ from palier.operations import (
     Ask,
     CauseCode,
     Command,
+    Configure,
     ConfirmBaseline,
     Found,
     GiveVerdict,
@@ -28,8 +29,10 @@ from palier.operations import (
     PutBack,
     RelearnBaseline,
     Reply,
+    SendAgain,
     Shelve,
     TakeOut,
+    TellGateway,
     Unshelve,
 )
 from palier.provision import access
@@ -69,6 +72,11 @@ EXAMPLES: tuple[Ask, ...] = (
     RelearnBaseline("P-101", "roulement neuf"),
     GiveVerdict(ALARM, Found.OTHER_CAUSE, Fault.UNBALANCE, CauseCode.OVERLOAD, "dépôt"),
     GiveVerdict(ALARM, Found.CONFIRMED),
+    SendAgain("usine/gw-1", 10**18, 10**18 + 3600 * 10**9, "historian restored"),
+    SendAgain("usine/gw-1", 10**18, 10**18, "series lost", again=True),
+    SendAgain("usine/gw-1", 10**18, 10**18, "waveforms wanted", waveforms_of="P-101"),
+    Configure("usine/gw-1", 7, '[[source]]\ntype = "replay"\n', "0f" * 64, "second pump"),
+    TellGateway("usine/gw-1"),
 )
 
 

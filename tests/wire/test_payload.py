@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palier.frames import MAX_FRAME_BYTES
+from palier.wire import payload as module
 from palier.wire.datatypes import ARRAY_DTYPES
 from palier.wire.payload import (
     MAX_METRICS,
@@ -22,6 +23,7 @@ from palier.wire.payload import (
     Value,
     decode,
     encode,
+    encode_pieces,
     peek_seq,
     retype,
 )
@@ -101,6 +103,38 @@ def test_arrays_come_back_as_read_only_views_of_little_endian_bytes(datatype: Da
     assert (value.dtype, value.flags.writeable, value.flags.owndata) == (sent.dtype, False, False)
 
 
+@pytest.mark.parametrize("large", [1, 60, 10**9], ids=["all in pieces", "some", "none"])
+def test_a_payload_in_pieces_has_the_bytes_of_one_that_protobuf_wrote(
+    monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    metrics = [
+        Metric(f"a/{kind}", kind, np.arange(count).astype(dtype), timestamp_ms=5, properties={"unit": "g"})
+        for count in (0, 3, 200, 20_000)
+        for kind, dtype in ARRAY_DTYPES.items()
+    ]
+    metrics[5:5] = [Metric("text", DataType.STRING, "é"), Metric("null", DataType.INT16_ARRAY, None)]
+    payload = Payload(7, tuple(metrics), 255, "palier/1")
+    monkeypatch.setattr(module, "LARGE_BYTES", large)
+    pieces = encode_pieces(payload)
+    assert len(pieces) > 50 or large > 10**6
+    written = WirePayload.FromString(b"".join(pieces))
+    assert b"".join(pieces) == encode(payload) == written.SerializeToString(deterministic=True)
+    assert len(written.metrics) == len(metrics)
+
+
+def test_pieces_are_views_of_the_samples() -> None:
+    samples = np.zeros(100_000, "<i2")
+    views = encode_pieces(Payload(1, (Metric("a", DataType.INT16_ARRAY, samples),), 1))
+    samples[-1] = 0x0102
+    assert bytes(views[2][-2:]) == b"\x02\x01"
+
+
+def test_a_large_array_of_another_type_is_not_written() -> None:
+    wrong = Metric("a", DataType.INT32_ARRAY, np.zeros(100_000, "<i2"))
+    with pytest.raises(ValueError, match="must be an array of that type, got int16"):
+        encode(Payload(1, (wrong,), 1))
+
+
 def test_booleans_are_bits_highest_first_behind_a_count() -> None:
     """The example of the specification: 12 booleans are 0c 00 00 00 34 d0."""
     sent = np.array([0, 0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1], dtype=np.bool_)
@@ -109,6 +143,12 @@ def test_booleans_are_bits_highest_first_behind_a_count() -> None:
     value = decode(data).metrics[0].value
     assert isinstance(value, np.ndarray)
     np.testing.assert_array_equal(value, sent)
+
+
+def test_many_booleans_come_back() -> None:
+    sent = np.arange(module.LARGE_BYTES) % 3 == 0
+    found = decode(encode(Payload(1, (Metric("a", DataType.BOOLEAN_ARRAY, sent),), 1))).metrics[0].value
+    assert np.array_equal(np.asarray(found), sent)
 
 
 @given(
