@@ -28,6 +28,8 @@ from models.types import State
 
 from .alarm_aside import Outage, Shelf
 from .alarm_finding import Finding
+from .alarm_modes import PROCESS_MODES as PROCESS_MODES  # noqa: PLC0414 - whoever reads alarms finds both here
+from .alarm_modes import Mode as Mode  # noqa: PLC0414
 from .frames import check_name
 
 MAX_CAUSES: Final = 12
@@ -36,17 +38,6 @@ MAX_CAUSES: Final = 12
 
 class AlarmError(ValueError):
     """Not an alarm's name or text: the sentence says what it must be and what it was."""
-
-
-class Mode(StrEnum):
-    """What part of a point, or of the plant, an alarm speaks of."""
-
-    VIBRATION = "vibration"
-    BEARING = "bearing"
-    TEMPERATURE = "temperature"
-    SENSOR = "sensor"
-    GATEWAY = "gateway"  # `machine` is the gateway's node name
-    LEDGER = "ledger"  # frames that do not add up; likewise
 
 
 class Level(StrEnum):
@@ -93,9 +84,6 @@ class What(StrEnum):
     PUT_BACK = "put_back"
     DIAGNOSED = "diagnosed"  # another fault is named: no change of its state
 
-
-PROCESS_MODES: Final = frozenset({Mode.VIBRATION, Mode.BEARING})
-"""What a machine at rest can't say: suppressed by design while it stands. A hot bearing stays hot."""
 
 _RANK: Final[Mapping[Level | None, int]] = {None: 0, Level.ALERT: 1, Level.DANGER: 2}
 _URGENCY: Final = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
@@ -203,6 +191,10 @@ class Cause:
         return self.value is not None and limit is not None and self.value < limit
 
 
+Times = tuple[tuple[str, int], ...]
+"""(sensor of the point, plant time in ns), sorted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """One alarm. `life` follows from the rest.
@@ -211,9 +203,11 @@ class Alarm:
     `version` rises with every transition; `raises` counts how often the condition came. Times are plant time
     in ns: `raised_ns` of the last raise, `since_ns` of the last transition, `heard_ns` of the last evidence
     (None before the first). `loud` and `quiet` are blocks in a row above and below `standing`, `loudest` and
-    `loudest_quiet` the levels they may lead to. `action` is the locale's key of what to do, "" while nothing
-    is to be done; it is said at `said_ns`, and leaves `deadline_h` hours (0: now; None: not known), where
-    rule and finding leave `asked_h` from `asked_ns` on, and a remaining life may leave less.
+    `loudest_quiet` the levels they may lead to. `rapid_ns` holds the time of the last danger reading of each
+    sensor, `over_ns` of the last one over the limit of danger, where none below followed. `action` is the
+    locale's key of what to do, "" while nothing is to be done; it is said at `said_ns`, and leaves
+    `deadline_h` hours (0: now; None: not known), where rule and finding leave `asked_h` from `asked_ns` on,
+    and a remaining life may leave less.
     `severity` is by rule; `found` is what an examination found behind it, None before the first. `by` and
     `comment` are those of the last acknowledgement.
     """
@@ -246,6 +240,8 @@ class Alarm:
     loudest: Level | None = None
     quiet: int = 0
     loudest_quiet: Level | None = None
+    rapid_ns: Times = ()
+    over_ns: Times = ()
 
     @property
     def life(self) -> Life:
@@ -346,7 +342,7 @@ class Alarm:
             raise AlarmError(f"not an alarm of this version: {type(error).__name__}: {error}") from error
 
 
-_COUNTERS: Final = ("heard_ns", "loud", "loudest", "quiet", "loudest_quiet")
+_COUNTERS: Final = ("heard_ns", "loud", "loudest", "quiet", "loudest_quiet", "rapid_ns", "over_ns")
 _PLAIN: Final = (
     *("version", "acknowledged", "raises", "raised_ns", "since_ns", "action", "severity", "frame"),
     *("by", "comment", "suppressed"),
@@ -369,7 +365,12 @@ def _read(told: Mapping[str, Any]) -> Alarm:
     )
     newer = {"asked_h": told.get("deadline_h"), "asked_ns": told.get("said_ns", 0)}
     newer |= {name: told[name] for name in (*_NEWER, "heard_ns", "loud", "quiet") if name in told}
+    newer |= {name: _times(told[name]) for name in ("rapid_ns", "over_ns") if name in told}
     return replace(alarm, **{name: told[name] for name in _PLAIN}, **newer)
+
+
+def _times(told: Any) -> Times:
+    return tuple((str(sensor), int(ts_ns)) for sensor, ts_ns in told)
 
 
 def _level(text: str | None) -> Level | None:

@@ -7,6 +7,7 @@ import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
+from urllib.parse import urlsplit
 
 import typer
 
@@ -64,6 +65,9 @@ def setup(
     ca_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Authority of the server's certificate, in PEM.")
     ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Send the administrator's secret to another machine by http.")
+    ] = False,
     shorten: Annotated[
         bool, typer.Option("--shorten", help="Delete rows that a database of that name keeps longer.")
     ] = False,
@@ -85,6 +89,7 @@ def setup(
     by_token = admin_token_file is not None
     if ca_file is not None and not ca_file.is_file():
         raise CommandError(f"--ca-file must be a file, and {ca_file} is none", USAGE)
+    _refuse_plain_text_abroad(url, insecure=insecure)
     try:
         need_client()
         admin = Account(
@@ -114,6 +119,22 @@ def setup(
         raise CommandError(
             "this server asks nobody for a password: set auth-enabled = true under [http] in influxdb.conf "
             "and restart it"
+        )
+
+
+def _refuse_plain_text_abroad(url: str, *, insecure: bool) -> None:
+    """The administrator's secret goes to this machine, or through TLS. Raises CommandError."""
+    from palier.settings import is_loopback
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return  # the server's own words for it follow
+    if parts.scheme == "http" and parts.hostname and not (insecure or is_loopback(parts.hostname)):
+        raise CommandError(
+            f"{parts.hostname} is another machine, and by http anybody between can read the administrator's "
+            "secret: give https://, or --insecure to accept that",
+            USAGE,
         )
 
 

@@ -82,7 +82,8 @@ class Historian(Protocol):
     def write(self, batch: Sequence[Rows]) -> list[WriteReport]:
         """Store all rows durably; one report per `Rows`. The same rows again change nothing.
 
-        A row whose key is already held by another frame (field `frame`) is rejected as "conflict".
+        A row whose key is already held by another frame (field `frame`) is rejected as "conflict"; features
+        alone give way to their block's own samples, and behind them are "superseded" (see `holding`).
         Raises Unavailable (nothing of the batch may be relied upon: write it again) or SchemaError.
         """
         ...

@@ -27,8 +27,6 @@ REASON_TYPE: Final = "type"
 """A value that is not of its field's type, a text that is too long, or a key field that can be no key."""
 REASON_TIME: Final = "time"
 """A time before 1677-09-21 or after 2262-04-11: not every historian counts nanoseconds as far."""
-REASON_CONFLICT: Final = "conflict"
-"""The key is held by another frame; what it wrote stays."""
 
 EXACT: Final = 2.0**53
 """Integers up to here are exact as float64, which is how they are read back."""

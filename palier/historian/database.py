@@ -28,6 +28,10 @@ MEBIBYTE: Final = 1024 * 1024
 WAL_LIMIT_BYTES: Final = 64 * MEBIBYTE
 """What the WAL file is cut back to after a checkpoint; it grows beyond only while a reader holds it open."""
 
+READER_CACHE_BYTES: Final = MEBIBYTE // 2
+"""Pages that a reader keeps: the upper levels of its trees. A page has four readers, each of which would keep
+2 MiB by SQLite's default; what they read is in the system's cache anyway."""
+
 INT64_MAX: Final = 2**63 - 1
 
 RETRY: Final = frozenset(
@@ -142,6 +146,7 @@ class Database:
 
     def _check(self) -> None:
         connection = self._opened()
+        connection.execute(f"PRAGMA cache_size={-READER_CACHE_BYTES // 1024}")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
         if version == 0 and mark == 0:
@@ -176,6 +181,8 @@ class Database:
             if tables or version or mark:
                 self._refuse_foreign(version, mark)
             self._kind.migrate(connection, version)
+            if (version, mark) == (self._kind.version, self._kind.mark):
+                return  # without a write: a disk that is full keeps nobody from starting
             connection.execute(f"PRAGMA application_id={self._kind.mark}")
             connection.execute(f"PRAGMA user_version={self._kind.version}")
 
@@ -199,6 +206,15 @@ def dress(error: sqlite3.Error, title: str, path: Path) -> HistorianError:
     return SchemaError(
         f"the {title} at {path} can't be used: {error}; run `palier doctor`, or restore the file"
     )
+
+
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """Bytes of the pages that hold something."""
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
 
 
 def clamp(ts_ns: int) -> int:

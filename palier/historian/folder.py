@@ -29,6 +29,29 @@ class DataFolder:
         """The folder of the waveform segments."""
         return self.path / "waveforms"
 
+    @property
+    def timezone(self) -> str:
+        """The time zone of the plant that the ingest works for; "" where none was noted."""
+        try:
+            return self._timezone_file.read_text("utf-8").strip()
+        except (OSError, ValueError):
+            return ""
+
+    def note_timezone(self, timezone: str) -> None:
+        """Note the plant's time zone for who reads the stores without the plant. Raises Unavailable."""
+        if timezone == self.timezone:
+            return
+        try:
+            self._timezone_file.write_text(timezone + "\n", "utf-8")
+        except OSError as error:
+            raise Unavailable(
+                f"{self._timezone_file} can't be written: {error.strerror}; check the folder's rights"
+            ) from error
+
+    @property
+    def _timezone_file(self) -> Path:
+        return self.path / "timezone"
+
     def create(self) -> DataFolder:
         """Make the folders where they are missing, for the service's own user only. Raises Unavailable."""
         try:

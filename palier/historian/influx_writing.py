@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 
 from .base import Rejected, Unavailable, WriteReport
-from .checking import REASON_CONFLICT, REASON_TYPE, Checked
+from .checking import REASON_TYPE, Checked
+from .holding import gives_way, refusal
 from .influx_server import Refused, Server
 from .influxql import FIRST_NS, LAST_NS, TAGS, Statement, Values, identifier, select, where
 from .line_protocol import encode
@@ -80,12 +81,15 @@ class Writing:
             if not len(rows):
                 continue
             places, times = _places(rows)
+            left_out: set[int] = set()
             if rows.measurement.held_by_frame:
                 refused[i].update(self._conflicts(rows, places, times, held, newest))
+                keys = zip(rows.index, places, times, _frames(rows), strict=True)
+                left_out = {index for index, place, time, frame in keys if held[place, time] != frame}
             lines[self._database_of(rows.measurement)] += [
                 _Line(text, i, index)
                 for text, index in zip(encode(rows), rows.index, strict=True)
-                if index not in refused[i]
+                if index not in left_out
             ]
         self._newest.update(newest)  # before they are sent: what fails may have been stored nevertheless
         for database, of_database in lines.items():
@@ -117,12 +121,30 @@ class Writing:
             if time <= self._newest_of(place) and (place, time) not in held
         }
         held.update(self._held(rows.measurement, older))
-        found = {}
+        found, given_way = {}, set()
         for index, place, time, frame in zip(rows.index, places, times, frames, strict=True):
-            if held.setdefault((place, time), frame) != frame:
-                found[index] = REASON_CONFLICT
+            holder = held.setdefault((place, time), frame)
+            reason = refusal(holder, frame)
+            if reason is not None:
+                found[index] = reason
+            elif gives_way(holder, frame):
+                held[place, time] = frame
+                given_way.add((place, time))
             newest[place] = max(time, newest.get(place, self._newest.get(place, time)))
+        self._clear(rows.measurement, given_way & older)
         return found
+
+    def _clear(self, table: Measurement, keys: Iterable[tuple[Place, int]]) -> None:
+        """Take the rows of these keys away: a field that their successors do not know would stay."""
+        values = Values()
+        statements = [
+            values.statement(
+                f"DELETE FROM {identifier(table.name)}",  # noqa: S608 - a name of the schema
+                *where(site, dict(zip(TAGS, tags, strict=True)), time, time),
+            )
+            for (_, site, *tags), time in sorted(keys)
+        ]
+        self._server.query(self._database_of(table), statements)
 
     def _newest_of(self, place: Place) -> int:
         """A time that a series does not go beyond: of its newest row, or of all that was not asked for."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from palier.extras import how_to_install, missing
-from palier.settings import secret_text
+from palier.settings import is_loopback, secret_text
 from palier.strict_toml import ConfigError, Mistake
 
 from .base import Historian, SchemaError
@@ -19,7 +20,7 @@ from .sqlite import SqliteHistorian
 if TYPE_CHECKING:
     from .influx import InfluxHistorian
 
-_URL: Final = re.compile(r"https?://[^/\s?#]+/?")
+_URL: Final = re.compile(r"https?://[^/\s?#@]+/?")
 
 
 class HistorianSettings(BaseModel):
@@ -46,14 +47,27 @@ class HistorianSettings(BaseModel):
     token: SecretStr | None = Field(default=None, description="for the environment")
     token_file: Path | None = None
     ca_file: Path | None = Field(default=None, description="authority of the server's certificate, in PEM")
+    insecure: bool = Field(default=False, description="allow plain text to a server on another machine")
 
     @field_validator("url")
     @classmethod
     def _a_server(cls, url: str | None) -> str | None:
         """The url; one that is none may hold a password, so it is not repeated."""
         if url is not None and not _URL.fullmatch(url):
-            raise ValueError("url in [historian] must be http(s)://HOST:PORT, without a path")
+            raise ValueError(
+                "url in [historian] must be http(s)://HOST:PORT, without a path and without an account"
+            )
         return url
+
+    @model_validator(mode="after")
+    def _no_plain_text_abroad(self) -> HistorianSettings:
+        parts = urlsplit(self.url or "")
+        if parts.scheme == "http" and parts.hostname and not (self.insecure or is_loopback(parts.hostname)):
+            raise ValueError(
+                f"url in [historian]: {parts.hostname} is another machine, and without TLS anybody between "
+                "can read the account and forge the series: give https, or insecure = true to accept that"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_account(self) -> HistorianSettings:

@@ -5,7 +5,6 @@ Each function works inside a transaction that `records.py` began.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -15,13 +14,12 @@ from palier import ranges
 from palier.frames import FrameId
 from palier.ranges import Range, Ranges
 
-from . import people_tables
+from . import ledger_tables, people_tables, quarantine_tables
 from .database import FileKind
+from .quarantine_tables import MAX_QUARANTINE_BYTES
 from .rows import (
     HOUR_NS,
     DirtyHour,
-    LedgerReceipt,
-    QuarantineRow,
     RecordsBatch,
     StateRow,
     Transition,
@@ -29,12 +27,6 @@ from .rows import (
     WaveformRow,
 )
 from .waveforms import WaveformRef
-
-MAX_QUARANTINE_ROWS: Final = 10_000
-"""Far more than a person reads; a flood of bad messages must not fill the disk."""
-
-MAX_QUARANTINE_BYTES: Final = 64 * 1024 * 1024
-"""The same, in bytes of payload: sixteen frames of the largest size, or thousands of the usual."""
 
 _TABLES: Final = (
     """CREATE TABLE seen (
@@ -87,7 +79,9 @@ _ALARMS_BY_MODE: Final = (
         WHERE kind IN ('alarm', 'observation') AND channel='' AND json_valid(detail)""",
 )
 
-_MIGRATIONS: Final = (_TABLES, _HOURS, people_tables.TABLES, _ALARMS_BY_MODE)
+_ACCOUNTS: Final = (*ledger_tables.TABLES, *quarantine_tables.TABLES)
+
+_MIGRATIONS: Final = (_TABLES, _HOURS, people_tables.TABLES, _ALARMS_BY_MODE, _ACCOUNTS)
 """What brings version k to k + 1 stands at place k. Never change an entry that was released: add one."""
 
 
@@ -101,8 +95,10 @@ RECORDS: Final = FileKind("records file", 0x50414C52, len(_MIGRATIONS), _migrate
 """Marked "PALR"."""
 
 
-def write(connection: sqlite3.Connection, batch: RecordsBatch) -> None:
-    """All of a batch."""
+def write(
+    connection: sqlite3.Connection, batch: RecordsBatch, quarantine_bytes: int = MAX_QUARANTINE_BYTES
+) -> None:
+    """All of a batch; the quarantine is held to so many bytes."""
     quarantined = [row.frame for row in batch.quarantine if row.frame is not None]
     mark_seen(connection, batch.stored, Verdict.STORED)
     mark_seen(connection, quarantined, Verdict.QUARANTINED)
@@ -110,8 +106,8 @@ def write(connection: sqlite3.Connection, batch: RecordsBatch) -> None:
     _write_states(connection, batch.states)
     _write_transitions(connection, batch.transitions)
     _write_waveforms(connection, batch.waveforms)
-    _write_quarantine(connection, batch.quarantine)
-    _write_ledgers(connection, batch.ledgers)
+    quarantine_tables.write(connection, batch.quarantine, quarantine_bytes)
+    ledger_tables.write(connection, batch.ledgers)
     _mark_hours(connection, batch.dirty_hours)
     people_tables.write(connection, batch)
 
@@ -228,45 +224,4 @@ def _write_waveforms(connection: sqlite3.Connection, rows: Iterable[WaveformRow]
             )
             for row in rows
         ],
-    )
-
-
-def _write_quarantine(connection: sqlite3.Connection, rows: Sequence[QuarantineRow]) -> None:
-    if not rows:
-        return
-    connection.executemany(
-        "INSERT INTO quarantine (bytes, received_ns, edge, topic, reason, sentence, epoch, seq, payload) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                *(len(row.payload), row.received_ns, row.edge, row.topic, row.reason, row.sentence),
-                *((row.frame.epoch, row.frame.seq) if row.frame else (None, None)),
-                row.payload,
-            )
-            for row in rows
-        ],
-    )
-    _thin_quarantine(connection)
-
-
-def _thin_quarantine(connection: sqlite3.Connection) -> None:
-    """Delete the oldest until both bounds hold, and count them."""
-    n, size = connection.execute("SELECT count(*), total(bytes) FROM quarantine").fetchone()
-    before = n
-    while n > MAX_QUARANTINE_ROWS or size > MAX_QUARANTINE_BYTES:
-        oldest, length = connection.execute("SELECT id, bytes FROM quarantine ORDER BY id LIMIT 1").fetchone()
-        connection.execute("DELETE FROM quarantine WHERE id=?", (oldest,))
-        n, size = n - 1, size - length
-    connection.execute(
-        "INSERT INTO counter VALUES ('quarantine_thinned', ?) "
-        "ON CONFLICT (name) DO UPDATE SET n = n + excluded.n",
-        (before - n,),
-    )
-
-
-def _write_ledgers(connection: sqlite3.Connection, rows: Iterable[LedgerReceipt]) -> None:
-    connection.executemany(
-        "INSERT INTO ledger_report VALUES (?, ?, ?, ?) ON CONFLICT (edge, epoch) DO UPDATE "
-        "SET received_ns=excluded.received_ns, report=excluded.report",
-        [(row.edge, row.report.epoch, row.received_ns, json.dumps(asdict(row.report))) for row in rows],
     )

@@ -7,7 +7,7 @@ has: contiguous seqs of one verdict are one row, ranges never overlap, and the f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +16,13 @@ from palier.frames import FrameId
 from palier.ranges import Ranges
 from palier.wire.messages import LedgerReport
 
-from . import record_tables
-from .database import Database, clamp
+from . import ledger_tables, quarantine_tables, record_budget, record_tables
+from .database import Database, clamp, used_bytes
 from .people_records import PeopleReader
-from .record_tables import MAX_QUARANTINE_BYTES, MAX_QUARANTINE_ROWS, RECORDS
+from .quarantine_tables import MAX_QUARANTINE_BYTES, MAX_QUARANTINE_ROWS, QuarantineKind
+from .record_tables import RECORDS
 from .rows import (
+    HOUR_NS,
     DirtyHour,
     LedgerReceipt,
     QuarantineRow,
@@ -37,6 +39,7 @@ __all__ = [
     "MAX_QUARANTINE_ROWS",
     "DirtyHour",
     "LedgerReceipt",
+    "QuarantineKind",
     "QuarantineRow",
     "Records",
     "RecordsBatch",
@@ -46,6 +49,10 @@ __all__ = [
     "Verdict",
     "WaveformRow",
 ]
+
+
+LET_GO_AT_ONCE: Final = 500
+"""Rows deleted in one transaction: some milliseconds, which a commit that comes meanwhile may wait."""
 
 
 class RecordsReader(PeopleReader):
@@ -150,8 +157,25 @@ class RecordsReader(PeopleReader):
         )
         return tuple(_quarantined(row) for row in rows)
 
+    def quarantine_kinds(self) -> tuple[QuarantineKind, ...]:
+        """How many were put aside of each gateway for each reason, the latest first."""
+        return quarantine_tables.kinds(self._database.query(quarantine_tables.KINDS))
+
+    def put_aside_lately(self, now_ns: int) -> dict[str, int]:
+        """Messages put aside of each gateway in the hour of a time (of the clock of `received_ns`) and the
+        hour before; "" are those that name no gateway.
+        """
+        return dict(self._database.query(quarantine_tables.LATELY, {"hour": now_ns // HOUR_NS}))
+
+    def dropped_lately(self, since_ns: int) -> dict[str, dict[str, int]]:
+        """What gateways gave up in all, by reason, where they reported more of it at or after a time."""
+        found: dict[str, dict[str, int]] = {}
+        for edge, reason, n in self._database.query(ledger_tables.LATELY, (clamp(since_ns),)):
+            found.setdefault(edge, {})[reason] = n
+        return found
+
     def quarantine_thinned(self) -> int:
-        """How many quarantined messages the bound has thinned away since the records were made."""
+        """How many quarantined messages are counted only: of a flood, or thinned away by the bound."""
         rows = self._database.query("SELECT n FROM counter WHERE name='quarantine_thinned'")
         return rows[0][0] if rows else 0
 
@@ -164,6 +188,10 @@ class RecordsReader(PeopleReader):
 
     def ledger_lines(self, now_ns: int) -> tuple[ledger.LedgerLine, ...]:
         """The balance of each edge and epoch that has reported; `now_ns` is of the clock of `received_ns`."""
+        receipts = self.ledger_reports()
+        last: dict[str, int] = {}
+        for receipt in receipts:
+            last[receipt.edge] = max(last.get(receipt.edge, receipt.received_ns), receipt.received_ns)
         return tuple(
             ledger.balance(
                 receipt.edge,
@@ -171,9 +199,20 @@ class RecordsReader(PeopleReader):
                 self.ranges(receipt.edge, receipt.report.epoch, Verdict.STORED),
                 self.ranges(receipt.edge, receipt.report.epoch, Verdict.QUARANTINED),
                 unknown_since_ns=ledger.unknown_since(receipt.received_ns, now_ns),
+                reported_ns=receipt.received_ns,
+                replaced=receipt.received_ns < last[receipt.edge],
             )
-            for receipt in self.ledger_reports()
+            for receipt in receipts
         )
+
+    def used_bytes(self) -> int:
+        """Bytes of the file that hold something; the file itself never becomes smaller."""
+        with self._database.snapshot() as connection:
+            return used_bytes(connection)
+
+    def quarantine_bytes(self) -> int:
+        """Bytes of the messages that are kept in quarantine."""
+        return sum(kind.bytes for kind in self.quarantine_kinds())
 
     def pending_attempts(self) -> dict[FrameId, int]:
         """Frames that were begun and have no verdict yet, with how often they were begun."""
@@ -204,8 +243,10 @@ class RecordsReader(PeopleReader):
 class Records(RecordsReader):
     """The ingest's own: the only writer. Makes the file, or brings an older one forward."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, quarantine_bytes: int = MAX_QUARANTINE_BYTES) -> None:
+        """The quarantine keeps at most so many bytes of payload."""
         self._database = Database(path, RECORDS, read_only=False)
+        self._quarantine_bytes = quarantine_bytes
 
     def commit(self, batch: RecordsBatch) -> None:
         """Write all of it in one durable transaction. Raises Unavailable: nothing was written.
@@ -213,7 +254,7 @@ class Records(RecordsReader):
         Again with the same batch changes nothing but the quarantine, where its messages stand twice.
         """
         with self._database.transaction() as connection:
-            record_tables.write(connection, batch)
+            record_tables.write(connection, batch, self._quarantine_bytes)
 
     def attempt(self, frames: Iterable[FrameId]) -> dict[FrameId, int]:
         """Note durably, before they are worked on, that these frames are begun once more; their counts.
@@ -232,6 +273,15 @@ class Records(RecordsReader):
         """The hourly rows of these hours are durable, of all raw rows that were committed until now."""
         with self._database.transaction() as connection:
             record_tables.forget_hours(connection, hours)
+
+    def make_room(self, budget_bytes: int, before_ns: int, keep: Collection[str] = ()) -> int:
+        """Where the file holds more than so many bytes, let go of some of what may go (`record_budget.py`),
+        of transitions those older than a time but these ids; how many went. Raises Unavailable.
+        """
+        with self._database.transaction() as connection:
+            if used_bytes(connection) <= budget_bytes:
+                return 0
+            return record_budget.step(connection, clamp(before_ns), keep, LET_GO_AT_ONCE)
 
     def rethin(self, moved: Mapping[FrameId, WaveformRef], dropped: Iterable[int]) -> None:
         """Point the index at moved waveforms and forget all others of the dropped segments."""

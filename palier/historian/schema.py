@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from models.features.catalogue import CATALOGUE
+from palier.ledger import OTHER, REASONS
 
 from .base import SchemaError
 
@@ -47,8 +48,9 @@ class Measurement:
     """One table of rows.
 
     `key_extra` names the fields that belong to the key: each row must bring them. `held_by_frame` says that
-    a key belongs to the frame that wrote it first: a row of another frame is a conflict. Where it is false,
-    the last row written under a key wins. `long_run` rows are kept for LONG_RUN_DAYS, others for RAW_DAYS.
+    a key belongs to the frame that wrote it first (`holding` tells the one exception): a row of another frame
+    is a conflict. Where it is false, the last row written under a key wins. `long_run` rows are kept for
+    LONG_RUN_DAYS, others for RAW_DAYS.
     """
 
     name: str
@@ -78,7 +80,12 @@ class Measurement:
         return tuple(field.name for field in self.fields)
 
 
-_FRAME: Final = Field("frame", "", "text", 'the frame it was computed from, "edge:epoch:seq"')
+_FRAME: Final = Field(
+    "frame",
+    "",
+    "text",
+    'the frame it was computed from, "edge:epoch:seq", after "features:" where the gateway computed it',
+)
 _ZONE: Final = Field("zone", "", "text", "zone A to D of the limits in force; not known where none apply")
 
 _FEATURE: Final = Measurement(
@@ -87,6 +94,7 @@ _FEATURE: Final = Measurement(
     (
         *(Field(spec.name, spec.unit or "1", "float", spec.doc, single=True) for spec in CATALOGUE),
         Field("speed_rpm", "r/min", "float", "shaft speed used for the features that need one"),
+        Field("load_percent", "%", "float", "how hard the machine worked during the block"),
         _ZONE,
         _FRAME,
     ),
@@ -175,10 +183,37 @@ _LEDGER: Final = Measurement(
             "int",
             "1 when every frame is in exactly one place, 0 when not; not known while silent",
         ),
+        Field("lost", "1", "int", "of these, gone with an outbox that was replaced: must be 0"),
+        *(
+            Field(f"dropped_{reason}", "1", "int", f"of the dropped, those for the reason {reason}")
+            for reason in (*REASONS, OTHER)
+        ),
+        Field("age_s", "s", "float", "how old the gateway's last report is, at the time of the row"),
     ),
     key_extra=("epoch",),
 )
 
+_GATEWAY: Final = Measurement(
+    "gateway",
+    "how a gateway says that it is (`machine` is its node name), each minute; point and channel empty",
+    (
+        Field("version", "", "text", "Palier's version on it"),
+        Field("clock", "", "text", "synced, holdover, unsynced, or held while frames wait for the time"),
+        Field("card_free", "bytes", "int", "free on the disk of its outbox"),
+        Field("card_total", "bytes", "int", "size of that disk"),
+        Field("memory_free", "bytes", "int", "memory that programs can have"),
+        Field("cpu_celsius", "°C", "float", "temperature of its processor"),
+        Field("uptime_s", "s", "int", "since it was started"),
+        Field("outbox_bytes", "bytes", "int", "size of its outbox"),
+        Field("outbox_cap", "bytes", "int", "what the outbox may grow to"),
+        Field("pending", "1", "int", "frames that wait in it"),
+        Field("fsyncs_per_h", "1/h", "int", "durable writes of the agent to the disk"),
+        Field("written_per_h", "bytes/h", "int", "what the agent writes to the disk"),
+        Field("problems", "1", "int", "problems that it tells of"),
+        Field("configuration", "1", "int", "version of the configuration that was sent to it; 0: agent.toml"),
+        Field("configuration_state", "", "text", "local, trial, kept, or broken"),
+    ),
+)
 _SCORE: Final = Measurement(
     "score",
     "how far a point is off its own baseline (channel empty), at the pace at which blocks count",
@@ -190,8 +225,33 @@ _SCORE: Final = Measurement(
         Field("leading", "", "text", 'the column that speaks loudest, "channel/feature"'),
         Field("value", "as in `leading`", "float", "value of that column"),
         Field("alert", "as in `leading`", "float", "its alert limit by the baseline"),
+        Field(
+            "residual_k",
+            "K",
+            "float",
+            "housing's temperature above what ambient, load and speed explain; not known without ambient",
+        ),
+        Field("model", "", "text", 'the baseline behind it: "own:3", or of the registry, "baselines:5"'),
         _FRAME,
     ),
+    held_by_frame=True,
+)
+_MODEL_SCORE: Final = Measurement(
+    "model_score",
+    "what a model of the registry says of a point (channel empty), at the pace at which blocks count",
+    (
+        Field("model", "", "text", "name of the model"),
+        Field("version", "1", "int", "its version"),
+        Field("stage", "", "text", '"in force", or "shadow": it decides nothing'),
+        Field("score", "1", "float", "how strange the block is to a detector: more is stranger"),
+        Field("threshold", "1", "float", "score that a healthy machine seldom reaches"),
+        Field("level", "1", "int", "0 nothing is on, 1 watch"),
+        Field("label", "", "text", 'fault that a classifier names; "none", or "unidentified"'),
+        Field("confidence", "1", "float", "how sure it is, 0 to 1"),
+        Field("leading", "", "text", 'the column that speaks loudest, "channel/feature"'),
+        _FRAME,
+    ),
+    key_extra=("model", "stage"),
     held_by_frame=True,
 )
 _DIAGNOSIS: Final = Measurement(
@@ -242,6 +302,35 @@ _LIFE: Final = Measurement(
     ),
 )
 
+_DRIFT: Final = Measurement(
+    "drift",
+    "how far a point has moved from what its baseline was trained on, once a day: a row for each column, and "
+    "one of the point itself (channel and feature empty)",
+    (
+        Field("feature", "", "text", "feature of the channel; empty in the row of the point"),
+        Field("regime", "", "text", "regime in which it has moved most; empty: over all of them"),
+        Field("psi", "1", "float", "population stability index of the residuals"),
+        Field("psi_limit", "1", "float", "what it is beyond where the change is sure"),
+        Field("ks", "1", "float", "Kolmogorov-Smirnov distance of the residuals"),
+        Field("ks_limit", "1", "float", "what it is beyond where the change is sure"),
+        Field("page_hinkley", "1", "float", "Page-Hinkley's sum of daily means, in σ · days"),
+        Field("page_hinkley_limit", "1", "float", "what it is beyond where the mean has moved for good"),
+        Field("shift", "1", "float", "how far the mean has moved, in standard deviations"),
+        Field("effective", "1", "float", "independent blocks that all this rests on"),
+        Field("moved", "1", "int", "1 where the column has moved"),
+        Field("outside", "1", "float", "share of blocks outside the regimes that were trained on"),
+        Field("age_days", "1", "float", "days since the baseline was learned"),
+        Field("blocks", "1", "int", "blocks that counted"),
+        Field("in_alarm", "1", "int", "blocks left out because the point was in alarm"),
+        Field("advice", "", "text", '"retrain" where it is advised, else "none"'),
+        Field("detail", "", "text", "JSON: the reasons of an advice, each a message key and parameters"),
+        Field("reason", "", "text", "message key: why nobody can say"),
+        Field("remedy", "", "text", "message key: what to do about it"),
+        Field("model", "", "text", 'the baseline that it is about: "own:3", or of the registry'),
+    ),
+    key_extra=("feature",),
+)
+
 
 def _hourly(raw: Measurement, texts: tuple[Field, ...] = ()) -> Measurement:
     """What is kept of an hour of a measurement: mean, least and greatest of each number."""
@@ -270,10 +359,13 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = MappingProxyType(
             _ENVELOPE,
             _EVENT,
             _LEDGER,
+            _GATEWAY,
             _SCORE,
+            _MODEL_SCORE,
             _DIAGNOSIS,
             _HEALTH,
             _LIFE,
+            _DRIFT,
             _FEATURE_HOURLY,
             _READING_HOURLY,
         )

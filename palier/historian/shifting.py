@@ -31,4 +31,4 @@ def shifts_ns(table: Measurement, keys: tuple[object, ...], n: int) -> npt.NDArr
             shift += np.array([zlib.crc32(text.encode()) % SPAN_NS for text in texts], dtype=np.int64)
         else:
             shift += np.asarray(column, dtype=np.int64)
-    return shift
+    return shift if len(keys) == 1 else shift % SPAN_NS  # of several texts the sum may be more

@@ -8,7 +8,7 @@ are always parameters.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -16,34 +16,22 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from . import asking
+from . import asking, sqlite_columns
 from .base import Rejected, Rows, SchemaError, Table, WriteReport
-from .checking import REASON_CONFLICT, Checked, check
-from .database import MEBIBYTE, WAL_LIMIT_BYTES, Database, FileKind, clamp
-from .rows import HOUR_NS
-from .schema import KEY, LONG_RUN_DAYS, MEASUREMENTS, RAW_DAYS, Field, Measurement
+from .checking import Checked, check
+from .database import MEBIBYTE, WAL_LIMIT_BYTES, Database, FileKind, used_bytes
+from .holding import FEATURES_MARK, REASON_CONFLICT, refusal
+from .schema import KEY, MEASUREMENTS, Field, Measurement
+from .sqlite_expiry import Budget, Outlived, delete, find_outlived
+from .sqlite_series import ONE_SERIES, newest_rows, series_of, sites_of
 
 SCHEMA_VERSION: Final = 1
 """Raised by hand when a key or the type of a column changes. A new column needs no new version."""
 
 _SQL_TYPE: Final = {"float": "REAL", "int": "INTEGER", "text": "TEXT"}
 _KEY_TYPE: Final = {"ts": "INTEGER"}
-_BEFORE_ALL: Final = -(2**63)
-_AFTER_ALL: Final = 2**63 - 1
-"""With these times one step in the index passes a whole series; else SQLite would walk through its rows."""
-_ONE_SERIES: Final = "site=? AND machine=? AND point=? AND channel=?"
-
 EXPIRED_AT_ONCE: Final = 1000
 """Rows deleted in one transaction: some milliseconds, which a commit that comes meanwhile may wait."""
-
-DAY_NS: Final = 86_400 * 10**9
-
-Series = tuple[str, str, str]
-"""(machine, point, channel)."""
-Wanted = tuple[str | None, str | None, str | None]
-"""The same, None for any."""
-Outlived = tuple[str, tuple[str, str, str, str], int]
-"""(measurement, (site, machine, point, channel), the time before which rows go)."""
 
 
 class SqliteHistorian:
@@ -58,6 +46,7 @@ class SqliteHistorian:
         self._database = Database(path, HISTORIAN, read_only=read_only)
         with self._database.snapshot() as connection:
             self._columns = {name: _columns_of(connection, name) for name in MEASUREMENTS}
+        self._budget = Budget()
         self._outlived: list[Outlived] = []  # what is still to delete, found by the first of the steps
 
     def write(self, batch: Sequence[Rows]) -> list[WriteReport]:
@@ -84,18 +73,17 @@ class SqliteHistorian:
             asking.at_least_one("newest", newest)
         table, wanted = asking.fields(measurement, fields)
         order = ", ".join(f"{name} {'DESC' if newest else 'ASC'}" for name in ("ts", *table.key_extra))
-        sql = (
-            f"SELECT machine, point, channel, ts{self._listed(table, wanted)} FROM {table.name} "  # noqa: S608
-            f"WHERE {_ONE_SERIES} AND ts>=? AND ts<=? ORDER BY {order} LIMIT ?"
-        )
-        bounds = asking.bounds(start_ns, end_ns)
-        rows: list[tuple[object, ...]] = []
+        where = f"FROM {table.name} WHERE {ONE_SERIES} AND ts>=? AND ts<=? ORDER BY {order} LIMIT ?"
+        bounds = (*asking.bounds(start_ns, end_ns), newest or -1)
+        parts = []
         with self._database.snapshot() as connection:
-            for series in _series(connection, table.name, site, (machine, point, channel)):
-                found = connection.execute(sql, (site, *series, *bounds, newest or -1)).fetchall()
-                rows.extend(reversed(found) if newest else found)
-        answer = _table(rows, wanted)
-        return answer if newest is None or len(rows) <= newest else _table(_by_time(rows)[-newest:], wanted)
+            have = self._have(connection, table.name)
+            listed = [(field, field.name if field.name in have else "NULL") for field in wanted]
+            for series in series_of(connection, table.name, site, (machine, point, channel)) if have else ():
+                found = sqlite_columns.read(connection, where, (site, *series, *bounds), listed)
+                parts.append((series, sqlite_columns.turned(found) if newest else found))
+        answer = sqlite_columns.together(parts, wanted)
+        return answer if newest is None else sqlite_columns.newest(answer, newest)
 
     def latest(self, measurement: str, fields: Sequence[str], *, site: str) -> Table:
         """See `Historian.latest`. Where the key has more (spectrum lines), all rows of the newest time."""
@@ -103,11 +91,12 @@ class SqliteHistorian:
         listed = self._listed(table, wanted)
         same_time = (
             f"SELECT machine, point, channel, ts{listed} FROM {table.name} "  # noqa: S608
-            f"WHERE {_ONE_SERIES} AND ts=? ORDER BY {', '.join(table.key_extra) or 1}"
+            f"WHERE {ONE_SERIES} AND ts=? ORDER BY {', '.join(table.key_extra) or 1}"
         )
         rows: list[tuple[object, ...]] = []
         with self._database.snapshot() as connection:
-            for row in _newest_rows(connection, table.name, listed, site):
+            have = self._have(connection, table.name)
+            for row in newest_rows(connection, table.name, listed, site) if have else ():
                 rows.extend(connection.execute(same_time, (site, *row[:4])) if table.key_extra else [row])
         return _table(rows, wanted)
 
@@ -129,7 +118,9 @@ class SqliteHistorian:
         series = {"site": site, "machine": machine, "point": point, "channel": channel}
         column = self._listed(table, [wanted]).removeprefix(", ")
         rows: list[tuple[int, float, float, float]] = []
-        for part in asked.parts():
+        with self._database.snapshot() as connection:
+            parts = tuple(asked.parts()) if self._have(connection, table.name) else ()
+        for part in parts:
             sql = _trend_sql(table.name, column, single=part.single)
             bounds = {"first": part.first_ns, "last": part.last_ns}
             width = {} if part.single else {"width": part.width_ns}
@@ -149,7 +140,8 @@ class SqliteHistorian:
         found: set[str] = set()
         with self._database.snapshot() as connection:
             for name in MEASUREMENTS:
-                found.update(_sites(connection, name))
+                if self._have(connection, name):
+                    found.update(sites_of(connection, name))
         return tuple(sorted(found))
 
     def expire(self, now_ns: int) -> int:
@@ -162,19 +154,35 @@ class SqliteHistorian:
         """
         if not self._outlived:
             with self._database.snapshot() as connection:
-                self._outlived = _find_outlived(connection, now_ns)
+                self._outlived = find_outlived(connection, now_ns)
         gone = 0
         with self._database.transaction() as connection:
             while self._outlived and gone < EXPIRED_AT_ONCE:
-                deleted, more = _delete(connection, self._outlived[-1], EXPIRED_AT_ONCE - gone)
+                deleted, more = delete(connection, self._outlived[-1], EXPIRED_AT_ONCE - gone)
                 gone += deleted
                 if not more:
                     self._outlived.pop()
         return gone
 
+    def make_room(self, budget_bytes: int) -> int:
+        """Delete some of the rows that stand over a byte budget, as `expire` does; how many went."""
+        with self._database.transaction() as connection:
+            return self._budget.step(connection, budget_bytes, EXPIRED_AT_ONCE)
+
+    def used_bytes(self) -> int:
+        """Bytes of the file that hold something; the file itself never becomes smaller."""
+        with self._database.snapshot() as connection:
+            return used_bytes(connection)
+
     def close(self) -> None:
         """See `Historian.close`."""
         self._database.close()
+
+    def _have(self, connection: sqlite3.Connection, name: str) -> Mapping[str, str]:
+        """The columns of a table with their types; none where an older writer did not make the table yet."""
+        if not self._columns[name]:
+            self._columns[name] = _columns_of(connection, name)
+        return self._columns[name]
 
     def _listed(self, table: Measurement, fields: Sequence[Field]) -> str:
         """ ", a, b": what to select. A column that an older writer did not make yet is not known."""
@@ -228,11 +236,12 @@ def _columns_of(connection: sqlite3.Connection, table: str) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def _upsert(table: Measurement, names: tuple[str, ...]) -> str:
-    """Insert, or write again what the same frame wrote. A row of another frame is left as it is."""
+    """Insert, or write again what the same frame wrote, or what gives way. All else is left as it is."""
     key = (*KEY, *table.key_extra)
     columns = (*KEY, *names)
     again = [f"{name}=excluded.{name}" for name in names if name not in key]
-    same_frame = f" WHERE {table.name}.frame IS excluded.frame" if table.held_by_frame else ""
+    ours = f" WHERE {table.name}.frame IS excluded.frame OR ({_gives_way(table.name)})"
+    same_frame = ours if table.held_by_frame else ""
     return (
         f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608
         f"ON CONFLICT ({', '.join(key)}) DO "
@@ -246,7 +255,7 @@ def _store(connection: sqlite3.Connection, rows: Checked) -> WriteReport:
     written = connection.executemany(_upsert(table, rows.names), zip(*key, *_bound(rows), strict=True))
     conflicts: tuple[Rejected, ...] = ()
     if table.held_by_frame and written.rowcount < len(rows):
-        conflicts = tuple(Rejected(i, REASON_CONFLICT) for i in _held_by_others(connection, rows))
+        conflicts = tuple(Rejected(i, reason) for i, reason in _held_by_others(connection, rows))
     rejected = tuple(sorted((*rows.rejected, *conflicts), key=lambda row: row.index))
     return WriteReport(len(rows) - len(conflicts), rejected)
 
@@ -262,94 +271,24 @@ def _bound(rows: Checked) -> Iterator[Sequence[object]]:
             yield [int(number) if number == number else None for number in column.tolist()]  # noqa: PLR0124 - NaN
 
 
-def _held_by_others(connection: sqlite3.Connection, rows: Checked) -> Iterator[int]:
-    """Places of the rows whose key holds another frame than theirs."""
+def _gives_way(table: str) -> str:
+    """`holding.gives_way` of a row that is there and the one that comes."""
+    marked = f"substr({{}}.frame, 1, {len(FEATURES_MARK)}) = '{FEATURES_MARK}'"
+    return f"{marked.format(table)} AND NOT {marked.format('excluded')}"
+
+
+def _held_by_others(connection: sqlite3.Connection, rows: Checked) -> Iterator[tuple[int, str]]:
+    """Places of the rows whose key holds another frame than theirs, and why they were not taken."""
     table, columns = rows.measurement, dict(zip(rows.names, _bound(rows), strict=True))
     frames = columns.get("frame", (None,) * len(rows))
     keys = zip(*rows.key[:4], rows.key[4].tolist(), *(columns[name] for name in table.key_extra), strict=True)
     where = " AND ".join(f"{name}=?" for name in (*KEY, *table.key_extra))
     sql = f"SELECT frame FROM {table.name} WHERE {where}"  # noqa: S608
     for place, key, frame in zip(rows.index, keys, frames, strict=True):
-        if connection.execute(sql, key).fetchone() != (frame,):
-            yield place
-
-
-def _series(connection: sqlite3.Connection, table: str, site: str, wanted: Wanted) -> Iterator[Series]:
-    """The series of a site that fit, in order: one step in the index for each, never a scan of the rows."""
-    machine, point, channel = wanted
-    if machine is not None and point is not None and channel is not None:
-        yield machine, point, channel
-        return
-    sql = (
-        f"SELECT machine, point, channel FROM {table} "  # noqa: S608
-        "WHERE site=? AND (machine, point, channel, ts) > (?, ?, ?, ?) "
-        "ORDER BY machine, point, channel LIMIT 1"
-    )
-    found = connection.execute(sql, (site, machine or "", "", "", _BEFORE_ALL)).fetchone()
-    while found is not None and machine in {None, found[0]}:
-        if point in {None, found[1]} and channel in {None, found[2]}:
-            yield found
-        found = connection.execute(sql, (site, *found, _AFTER_ALL)).fetchone()
-
-
-def _newest_rows(
-    connection: sqlite3.Connection, table: str, listed: str, site: str
-) -> list[tuple[object, ...]]:
-    """The newest row of each series: from the end of the index, each step jumps over a whole series."""
-    select = f"SELECT machine, point, channel, ts{listed} FROM {table} WHERE site=?"  # noqa: S608
-    order = "ORDER BY machine DESC, point DESC, channel DESC, ts DESC LIMIT 1"
-    rows: list[tuple[object, ...]] = []
-    row = connection.execute(f"{select} {order}", (site,)).fetchone()
-    before = f"{select} AND (machine, point, channel, ts) < (?, ?, ?, ?) {order}"
-    while row is not None:
-        rows.append(row)
-        row = connection.execute(before, (site, *row[:3], _BEFORE_ALL)).fetchone()
-    return rows[::-1]
-
-
-def _sites(connection: sqlite3.Connection, table: str) -> Iterator[str]:
-    last = ""
-    sql = f"SELECT site FROM {table} WHERE site > ? ORDER BY site LIMIT 1"  # noqa: S608
-    while (found := connection.execute(sql, (last,)).fetchone()) is not None:
-        last = found[0]
-        yield last
-
-
-def _find_outlived(connection: sqlite3.Connection, now_ns: int) -> list[Outlived]:
-    """The series that have rows older than they are kept, by a time that host and gateways agree on."""
-    newest = [
-        int(str(row[3]))
-        for name in ("feature", "reading")
-        for site in _sites(connection, name)
-        for row in _newest_rows(connection, name, "", site)
-    ]
-    if not newest:
-        return []
-    now_ns = min(now_ns, max(newest) + DAY_NS)
-    found: list[Outlived] = []
-    for table in MEASUREMENTS.values():
-        kept_ns = (LONG_RUN_DAYS if table.long_run else RAW_DAYS) * DAY_NS
-        before_ns = clamp((now_ns - kept_ns) // HOUR_NS * HOUR_NS)  # an hour is there, or it is not
-        old = f"SELECT 1 FROM {table.name} WHERE {_ONE_SERIES} AND ts<? LIMIT 1"  # noqa: S608
-        found += [
-            (table.name, (site, *series), before_ns)
-            for site in _sites(connection, table.name)
-            for series in _series(connection, table.name, site, (None, None, None))
-            if connection.execute(old, (site, *series, before_ns)).fetchone()
-        ]
-    return found
-
-
-def _delete(connection: sqlite3.Connection, outlived: Outlived, n: int) -> tuple[int, bool]:
-    """(rows deleted, whether more may go): the n oldest of a series, and what has the last one's time."""
-    name, series, before_ns = outlived
-    nth = connection.execute(
-        f"SELECT ts FROM {name} WHERE {_ONE_SERIES} AND ts<? ORDER BY ts LIMIT 1 OFFSET ?",  # noqa: S608
-        (*series, before_ns, n - 1),
-    ).fetchone()
-    last_ns = before_ns - 1 if nth is None else nth[0]
-    gone = connection.execute(f"DELETE FROM {name} WHERE {_ONE_SERIES} AND ts<=?", (*series, last_ns))  # noqa: S608
-    return gone.rowcount, nth is not None
+        held = connection.execute(sql, key).fetchone()
+        reason = REASON_CONFLICT if held is None else refusal(held[0], frame)
+        if reason is not None:
+            yield place, reason
 
 
 def _trend_sql(table: str, column: str, *, single: bool) -> str:

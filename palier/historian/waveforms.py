@@ -25,6 +25,7 @@ import numpy.typing as npt
 from palier.frames import FrameError, FrameId, Waveform, unpack, waveform_header
 
 from .base import HistorianError, Unavailable
+from .space import Space
 
 DEFAULT_BUDGET_BYTES: Final = 8 * 1024**3
 """About 340,000 blocks of three channels x 4096 int16: ten points, one block a minute, three weeks."""
@@ -106,9 +107,13 @@ class WaveformReader:
 class WaveformStore(WaveformReader):
     """The ingest's own: the only writer, one thread at a time. Call `cut_tails` before the first `append`."""
 
-    def __init__(self, folder: Path, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> None:
+    def __init__(
+        self, folder: Path, budget_bytes: int = DEFAULT_BUDGET_BYTES, space: Space | None = None
+    ) -> None:
+        """`space` is asked before blocks are written; without it the disk itself refuses."""
         super().__init__(folder)
         self.budget_bytes = budget_bytes
+        self._space = space
         self._segment_bytes = min(SEGMENT_BYTES, budget_bytes // SEGMENTS_AT_LEAST)
         with self._disk("be opened"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -128,9 +133,14 @@ class WaveformStore(WaveformReader):
         return self._segment
 
     @property
+    def size_bytes(self) -> int:
+        """Bytes of all segments."""
+        return sum(self._sizes.values())
+
+    @property
     def over_budget(self) -> bool:
         """Whether `palier.historian.thinning.thin` has work to do."""
-        return sum(self._sizes.values()) > self.budget_bytes
+        return self.size_bytes > self.budget_bytes
 
     def append(self, frame_id: FrameId, frame: Waveform) -> WaveformRef:
         """Write a waveform at the end; durable after `sync`.
@@ -140,7 +150,12 @@ class WaveformStore(WaveformReader):
         return self._append([_record(frame_id, frame)])[0]
 
     def append_all(self, frames: Sequence[tuple[FrameId, Waveform]]) -> list[WaveformRef]:
-        """Write several, in as few calls of the system as there are segments; else as `append`."""
+        """Write several, in as few calls of the system as there are segments; else as `append`.
+
+        Raises NotKept where the disk is short: these waveforms are given up, what they belong to is not.
+        """
+        if self._space is not None:
+            self._space.check()
         records = [_record(frame_id, frame) for frame_id, frame in frames]
         refs: list[WaveformRef] = []
         while len(refs) < len(records):
@@ -270,8 +285,12 @@ def parse(record: bytes, where: str) -> tuple[FrameId, bytes, bytes]:
     rest = memoryview(record)[_HEAD.size :]
     if magic != _MAGIC or len(rest) != n_id + n_header + n_body or zlib.crc32(rest) != crc:
         raise WaveformError(f"{where} is damaged: its checksum or its lengths do not fit its bytes")
-    edge, epoch, seq = json.loads(bytes(rest[:n_id]))
-    return FrameId(edge, epoch, seq), bytes(rest[n_id : n_id + n_header]), bytes(rest[n_id + n_header :])
+    try:
+        edge, epoch, seq = json.loads(bytes(rest[:n_id]))
+        frame_id = FrameId(edge, epoch, seq)
+    except (TypeError, ValueError, RecursionError):
+        raise WaveformError(f"{where} is damaged: its identity can't be read") from None
+    return frame_id, bytes(rest[n_id : n_id + n_header]), bytes(rest[n_id + n_header :])
 
 
 class _Record(NamedTuple):

@@ -81,6 +81,7 @@ def test_shifted_rows_at_a_bound_are_taken_by_their_own_time(
         st.lists(st.tuples(st.integers(0, 12), st.integers(0, 400)), max_size=25), min_size=1, max_size=4
     )
 )
+@pytest.mark.long
 def test_latest_stays_right_whatever_is_written_later(
     historian: Historian, story: list[list[tuple[int, int]]]
 ) -> None:

@@ -18,7 +18,7 @@ from palier.historian.influx_server import Account, Server
 from palier.historian.influx_setup import READER, WRITER, set_up_1
 from tests.support.influxd import ADMIN, Influxd, running_influxd
 from tests.support.services import program
-from tests.support.stores import rows
+from tests.support.stores import Columns, rows
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 URL = "http://127.0.0.1:8086"
@@ -33,7 +33,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
         admin.close()
         writer = InfluxHistorian(Server(server.url, Account(WRITER, "w")))
         known = {name: np.array([1.0]) for name in ("velocity_rms_mm_s", "kurtosis")}
-        columns = {**known, "frame": ["khouribga/gw:e:1"]}
+        columns: Columns = {**known, "frame": ["khouribga/gw:e:1"]}
         at_ns = [time.time_ns() - 60 * 10**9]
         (report,) = writer.write([rows("feature", at_ns, columns, site="khouribga", machine="P-101")])
         assert report.accepted == 1
@@ -47,10 +47,10 @@ def test_the_example_reads_the_last_hour(
     (tmp_path / "reader").write_text("r\n")
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "data-scientist.md").read_text("utf-8")
-    (block,) = [b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "open_historian" in b]
+    (block,) = [b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if 'historian.open("http' in b]
     found: dict[str, object] = {}
     exec(compile(block.replace(URL, filled.url), "docs/data-scientist.md", "exec"), found)
-    assert found["last_hour"].machine == ("P-101",)  # type: ignore[attr-defined]
+    assert found["last_hour"]["machine"].tolist() == ["P-101"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("document", ["data-scientist.md", "historian.md"])

@@ -249,7 +249,7 @@ def test_without_the_client_it_is_said_what_to_install(
 ) -> None:
     monkeypatch.setattr(extras, "find_spec", lambda _: None)
     with pytest.raises(SchemaError, match=r"pip install '\.\[influx\]'"):
-        opening.open_historian(HistorianSettings(url="http://h:8086"), tmp_path / "none")
+        opening.open_historian(HistorianSettings(url="http://127.0.0.1:8086"), tmp_path / "none")
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])

@@ -6,6 +6,9 @@ import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 from typer.testing import CliRunner
@@ -73,6 +76,36 @@ def test_the_reader_reads_and_can_not_write(influxd: Influxd, ready: str) -> Non
     with pytest.raises(Unavailable, match="refuses this account"):
         reader._server.command('DELETE FROM "reading"', ready)
     reader.close()
+
+
+def asked(influxd: Influxd, account: str, query: str, database: str, *, by: str) -> int:
+    """The status of a query by GET, as a dashboard may send it, or by POST."""
+    who = {"u": account, "p": PASSWORDS[account], "db": database}
+    what = {"q": query}
+    url = f"{influxd.url}/query?{urlencode(who if by == 'POST' else who | what)}"
+    try:
+        with urlopen(Request(url, urlencode(what).encode() if by == "POST" else None), timeout=10) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        error.close()
+        return error.code
+
+
+@pytest.mark.parametrize("by", ["GET", "POST"])
+def test_the_reader_deletes_nothing_whatever_way_it_asks(influxd: Influxd, ready: str, by: str) -> None:
+    """InfluxDB 1.x lets who may write also delete rows and retention: that account is the ingest's alone."""
+    writer = as_account(influxd, WRITER, ready)
+    writer.write([readings([4 * 10**18], [1.0])])
+    whole = ("DROP MEASUREMENT reading", f'DROP DATABASE "{ready}"', "CREATE USER x WITH PASSWORD 'x'")
+    for query in (*whole, f'DROP RETENTION POLICY "autogen" ON "{ready}"', "SHOW USERS"):
+        assert asked(influxd, READER, query, ready, by=by) == 403, query
+    for query in ("DROP SERIES FROM reading", "DELETE FROM reading", "SELECT * INTO x FROM reading"):
+        assert asked(influxd, READER, query, ready, by=by) in (400, 403), query
+        assert asked(influxd, READER, f"SHOW MEASUREMENTS; {query}", ready, by=by) in (400, 403), query
+    for query in whole:
+        assert asked(influxd, WRITER, query, ready, by=by) == 403, query
+    assert len(writer.read("reading", ["value"], site=SITE)) == 1
+    writer.close()
 
 
 def test_a_second_time_changes_nothing_but_the_passwords(influxd: Influxd, ready: str) -> None:

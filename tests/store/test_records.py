@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from palier import ranges
 from palier.frames import FrameId
-from palier.historian import record_tables
 from palier.historian.base import SchemaError, Unavailable
 from palier.historian.records import (
     LedgerReceipt,
@@ -159,18 +158,6 @@ def test_quarantined_messages_come_newest_first_with_or_without_identity(records
     assert records.quarantine() == (bad(b"2", frame_id(4)), bad(b"1"))
     assert records.quarantine(limit=1) == (bad(b"2", frame_id(4)),)
     assert records.seen(EDGE, EPOCH, [4]) == {4: Verdict.QUARANTINED}
-
-
-@pytest.mark.parametrize("bound", ["MAX_QUARANTINE_ROWS", "MAX_QUARANTINE_BYTES"])
-def test_the_quarantine_is_bounded_and_what_was_thinned_is_counted(
-    records: Records, monkeypatch: pytest.MonkeyPatch, bound: str
-) -> None:
-    monkeypatch.setattr(record_tables, bound, 3)
-    for k in range(5):
-        records.commit(RecordsBatch(quarantine=(bad(str(k).encode(), frame_id(k)),)))
-    assert [row.payload for row in records.quarantine()] == [b"4", b"3", b"2"]
-    assert records.quarantine_thinned() == 2
-    assert records.ranges(EDGE, EPOCH, Verdict.QUARANTINED) == ((0, 4),)  # still accounted for
 
 
 def test_the_last_ledger_report_of_each_epoch_is_kept(records: Records) -> None:

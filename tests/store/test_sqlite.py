@@ -138,13 +138,13 @@ def test_a_column_of_another_type_is_refused(path: Path) -> None:
         SqliteHistorian(path)
 
 
-@pytest.mark.parametrize("code", sorted(set(PRIMARY_CODES.values())))
-def test_every_sqlite_error_becomes_one_of_ours(code: int) -> None:
-    error = sqlite3.OperationalError("told by SQLite")
-    error.sqlite_errorcode = code
-    dressed = dress(error, "historian", Path("h.sqlite"))
-    assert isinstance(dressed, Unavailable if code & 0xFF in RETRY else SchemaError)
-    assert "h.sqlite" in str(dressed)
+def test_every_sqlite_error_becomes_one_of_ours() -> None:
+    for name, code in PRIMARY_CODES.items():
+        error = sqlite3.OperationalError("told by SQLite")
+        error.sqlite_errorcode = code
+        dressed = dress(error, "historian", Path("h.sqlite"))
+        assert isinstance(dressed, Unavailable if code & 0xFF in RETRY else SchemaError), name
+        assert "h.sqlite" in str(dressed), name
 
 
 @pytest.mark.parametrize(
@@ -319,3 +319,21 @@ def test_the_writer_keeps_the_last_pages_of_many_channels_at_hand(tmp_path: Path
         (pages,) = connection.execute("PRAGMA wal_autocheckpoint").fetchone()
     store.close()
     assert (-kibibytes * 1024, pages * PAGE_BYTES) == (CACHE_BYTES, WAL_LIMIT_BYTES)
+
+
+def test_a_table_that_an_older_writer_did_not_make_has_no_rows_until_it_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "historian.sqlite"
+    SqliteHistorian(path).close()
+    with closing(sqlite3.connect(path)) as older, older:
+        older.execute("DROP TABLE health")
+    reader = SqliteHistorian(path, read_only=True)
+    asked = {"site": SITE, "machine": "pompe-1", "point": "", "channel": ""}
+    assert reader.sites() == ()
+    assert len(reader.read("health", ["health_index"], site=SITE)) == 0
+    assert len(reader.latest("health", ["health_index"], site=SITE)) == 0
+    assert len(reader.trend("health", "health_index", **asked, start_ns=0, end_ns=9, buckets=3)) == 0
+    writer = SqliteHistorian(path)
+    writer.write([rows("health", [5], {"health_index": np.array([80.0])}, point="", channel="")])
+    writer.close()
+    assert len(reader.read("health", ["health_index"], site=SITE)) == 1
+    reader.close()

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import BinaryIO, Final
 
 import pytest
 
+from palier import children
 from palier.frames import MAX_FRAME_BYTES
 from tests.support.waiting import eventually
+
+_given: Final[set[int]] = set()
 
 REMEDY = "run `make services` (apt), or put it on PATH"
 
@@ -46,10 +53,27 @@ def chromium_path() -> Path:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A TCP port on loopback that nobody listens on; no other test is given it while this process lives."""
+    while not _claimed(port := children.free_port()):
+        pass
+    return port
+
+
+@cache
+def _claims() -> BinaryIO:
+    """Byte N of it is locked by the process that was given port N, until that process ends."""
+    return (Path(tempfile.gettempdir()) / f"palier-test-ports-{os.geteuid()}").open("a+b")
+
+
+def _claimed(port: int) -> bool:
+    if port in _given:
+        return False
+    try:
+        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _given.add(port)
+    return True
 
 
 def answers(port: int) -> bool:

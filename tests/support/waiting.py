@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], seconds: float = 10.0, what: str = "the awaited state") -> T:
+def eventually(look: Callable[[], T], seconds: float = 30.0, what: str = "the awaited state") -> T:
     """The first truthy answer of `look`; AssertionError naming `what` and the last answer after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
