@@ -28,6 +28,7 @@ from pydantic_settings import SettingsConfigDict
 from .frames import check_name
 from .operations import Command, Reply
 from .settings import BrokerSettings, ServiceSettings
+from .tls import client_context, hung_up, why_not
 from .wire.operations import command_topic, decode_reply, encode_command, reply_topic
 from .wire.payload import DecodeError
 
@@ -86,6 +87,7 @@ class _Line:
         self._settings = settings
         self._answered_on = answered_on
         self._changed = threading.Condition()
+        self._accepted = False
         self._listening = False
         self._refusal = ""
         self._reply: Reply | None = None
@@ -94,6 +96,7 @@ class _Line:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
+        self._client.on_disconnect = self._on_disconnect
 
     def __enter__(self) -> _Line:
         broker = self._settings.broker
@@ -101,12 +104,12 @@ class _Line:
             self._client.username_pw_set(broker.username, broker.password_text())
         try:
             if broker.tls_ca is not None:
-                self._client.tls_set(ca_certs=str(broker.tls_ca))
+                self._client.tls_set_context(client_context(broker.tls_ca))
             self._client.connect(broker.host, broker.port)
         except OSError as error:
             raise AskError(
-                f"the broker at {broker.host}:{broker.port} can't be reached: {error}; check [broker] and "
-                "`palier doctor --broker`"
+                f"the broker at {broker.host}:{broker.port} can't be reached: {why_not(error, broker)}; see "
+                "[broker], and `palier doctor --broker`"
             ) from error
         self._client.loop_start()
         return self
@@ -152,7 +155,14 @@ class _Line:
                 f"{broker.username or '(none)'!r}: {reason}; check username and password_file in [broker]"
             )
         else:
+            self._accepted = True
             client.subscribe(self._answered_on, qos=1)
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any
+    ) -> None:
+        if reason.is_failure and not self._accepted:
+            self._tell(f"{hung_up(self._settings.broker)} ({self._settings.broker.host})")
 
     def _on_subscribe(
         self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _more: Any
@@ -177,5 +187,5 @@ class _Line:
 
     def _tell(self, refusal: str) -> None:
         with self._changed:
-            self._refusal = refusal
+            self._refusal = self._refusal or refusal  # the first says why, what follows from it does not
             self._changed.notify_all()

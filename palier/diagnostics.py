@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Final
 
 from .brokers import find_mosquitto
 from .extras import EXTRAS, how_to_install, missing
+from .tls import EXPIRES_SOON, client_context, peer_ends, why_not
 
 PACKAGES: Final = ("palier", "models", "edge_agent", "ingest", "dashboards", "simulators")
 """The packages of this distribution: a folder of one of these names beside a user can stand before ours."""
@@ -54,8 +56,12 @@ class Check:
     remedy: str = ""
 
 
-def check_all(*, broker: str | None, data: Path | None) -> Iterator[Check]:
-    """All checks, one by one as they are done. `broker` is HOST or HOST:PORT, `data` an ingest's folder."""
+def check_all(
+    *, broker: str | None, data: Path | None, tls_ca: Path | None = None, access: Path | None = None
+) -> Iterator[Check]:
+    """All checks, one by one as they are done. `broker` is HOST or HOST:PORT, by TLS with `tls_ca`; `data` an
+    ingest's folder, `access` one of `palier provision`.
+    """
     yield check_python()
     yield check_places()
     yield from check_requirements()
@@ -63,7 +69,9 @@ def check_all(*, broker: str | None, data: Path | None) -> Iterator[Check]:
     yield check_clock()
     yield check_local_broker()
     if broker is not None:
-        yield check_broker(broker)
+        yield check_broker(broker) if tls_ca is None else check_broker_over_tls(broker, tls_ca)
+    if access is not None:
+        yield check_access(access)
     if data is not None:
         yield check_disk(data)
         yield from check_stores(data)
@@ -186,19 +194,86 @@ def check_local_broker() -> Check:
 
 def check_broker(address: str) -> Check:
     """Whether an MQTT broker answers at HOST or HOST:PORT (plain MQTT)."""
-    host, _, digits = address.rpartition(":") if ":" in address else (address, "", "1883")
-    if not digits.isdigit() or not 0 < int(digits) < 65536 or not host:
+    place = _place(address, "1883")
+    if place is None:
         return Check("broker", Verdict.FAILED, f"{address!r} is no HOST:PORT", "give e.g. 127.0.0.1:1883")
     try:
-        with socket.create_connection((host, int(digits)), MQTT_TIMEOUT_S) as connection:
+        with socket.create_connection(place, MQTT_TIMEOUT_S) as connection:
             connection.sendall(_CONNECT)
             answer = connection.recv(4)
     except OSError as error:
         reason = error.strerror or str(error) or type(error).__name__
-        remedy = "start the broker, and check host, port and firewall; a TLS port does not answer plain MQTT"
+        remedy = "start the broker, and check host, port and firewall; a port of TLS is tried with --tls-ca"
         return Check("broker", Verdict.FAILED, f"{address}: {reason}", remedy)
+    return _judged(address, answer)
+
+
+def check_broker_over_tls(address: str, tls_ca: Path) -> Check:
+    """Whether an MQTT broker answers by TLS with a certificate of that authority, and until when it holds."""
+    place = _place(address, "8883")
+    if place is None:
+        return Check("broker", Verdict.FAILED, f"{address!r} is no HOST:PORT", "give e.g. broker.plant:8883")
+    broker = _Broker(*place, tls_ca)
+    try:
+        with (
+            socket.create_connection(place, MQTT_TIMEOUT_S) as plain,
+            client_context(tls_ca).wrap_socket(plain, server_hostname=broker.host) as connection,
+        ):
+            ends = peer_ends(connection)
+            connection.sendall(_CONNECT)
+            answer = connection.recv(4)
+    except OSError as error:
+        told, _, remedy = why_not(error, broker).partition(": ")
+        return Check("broker", Verdict.FAILED, f"{address}: {told}", remedy or "see the broker's log")
+    check = _judged(address, answer)
+    if check.verdict is not Verdict.OK or ends is None:
+        return check
+    found = f"{check.found}, by TLS until {ends:%Y-%m-%d}"
+    if ends - datetime.now(UTC) > EXPIRES_SOON:
+        return Check("broker", Verdict.OK, found)
+    return Check("broker", Verdict.FAILED, found, "`palier provision FOLDER --check` tells what to renew")
+
+
+def check_access(folder: Path) -> Check:
+    """Whether what `palier provision` made is whole, closed to others, and holds for a month yet."""
+    if lacking := missing("provision"):
+        found = f"{', '.join(lacking)} is not installed"
+        return Check("access", Verdict.FAILED, found, how_to_install("provision"))
+    from .provision.checking import check
+    from .provision.files import ProvisionError
+
+    try:
+        findings = check(folder, datetime.now(UTC))
+    except ProvisionError as error:
+        return Check("access", Verdict.FAILED, str(error), "give the folder of `palier provision`")
+    ends = min((finding.not_after for finding in findings if finding.not_after is not None), default=None)
+    amiss = [f"{finding.file} {finding.text}" for finding in findings if not finding.fine]
+    if amiss:
+        remedy = f"`palier provision {folder} --check` tells each"
+        return Check("access", Verdict.FAILED, "; ".join(amiss[:3]), remedy)
+    until = f", certificates until {ends:%Y-%m-%d}" if ends else ""
+    return Check("access", Verdict.OK, f"{len(findings)} files in {folder}{until}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Broker:
+    host: str
+    port: int
+    tls_ca: Path | None
+
+
+def _place(address: str, port: str) -> tuple[str, int] | None:
+    host, _, digits = address.rpartition(":") if ":" in address else (address, "", port)
+    if not (digits.isascii() and digits.isdigit()) or not 0 < int(digits[:6]) < 65536 or not host:
+        return None
+    return host, int(digits)
+
+
+def _judged(address: str, answer: bytes) -> Check:
+    """What the first bytes of a broker's answer to CONNECT say."""
     if len(answer) < 4 or answer[0] != 0x20:
-        return Check("broker", Verdict.FAILED, f"{address} answers, but not as MQTT", "check the port")
+        remedy = "check the port; one of TLS is tried with --tls-ca"
+        return Check("broker", Verdict.FAILED, f"{address} answers, but not as MQTT", remedy)
     if answer[3] in _NOT_AUTHORIZED:
         return Check("broker", Verdict.OK, f"{address} answers and asks for an account")
     if answer[3]:

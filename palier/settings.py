@@ -10,6 +10,7 @@ settings = load_settings(IngestSettings, Path("ingest.toml"))
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 import logging
@@ -25,11 +26,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from .clock import PlantClock
+from .secret_files import open_to_all
 from .strict_toml import ConfigError, Document, Mistake, did_you_mean, parse_toml, read_toml
 
 _NESTED: Final = "__"
 _NO_FILE: Final = "settings"
-_SECRETS: Final = ("password", "token")
+_SECRETS: Final = ("password", "token", "secret")
+_ACCOUNT: Final = re.compile(r"//[^/\s]*@")  # in a URL
 
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -37,7 +40,9 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class BrokerSettings(BaseModel):
-    """The broker. One on another machine needs `tls_ca`, or `insecure = true` as somebody's decision."""
+    """The broker. One on another machine needs `tls_ca` and an account, or `insecure = true` as somebody's
+    decision.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,18 +54,30 @@ class BrokerSettings(BaseModel):
     )
     password_file: Path | None = None
     tls_ca: Path | None = Field(default=None, description="certificate authority in PEM; turns TLS on")
-    insecure: bool = Field(default=False, description="allow plain text to a broker on another machine")
+    insecure: bool = Field(
+        default=False, description="allow a broker on another machine without TLS or without an account"
+    )
 
     @model_validator(mode="after")
-    def _no_plain_text_abroad(self) -> BrokerSettings:
-        if self.tls_ca is None and not self.insecure and not is_loopback(self.host):
+    def _no_open_broker_abroad(self) -> BrokerSettings:
+        if not self.insecure and not is_loopback(self.host):
+            self._must_be_secure()
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("password and password_file must not both be given")
+        return self
+
+    def _must_be_secure(self) -> None:
+        if self.tls_ca is None:
             raise ValueError(
                 f"host {self.host!r} is another machine, and without TLS anybody between can read and forge: "
                 "give tls_ca, or insecure = true to accept that"
             )
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("password and password_file must not both be given")
-        return self
+        if self.username is None or (self.password is None and self.password_file is None):
+            raise ValueError(
+                f"host {self.host!r} is another machine, and a broker that takes us without an account takes "
+                "anybody: give username and password_file (`palier provision` makes them), or insecure = "
+                "true to accept that"
+            )
 
     def password_text(self) -> str | None:
         """The password itself. Raises ConfigError when its file can't be read or is empty."""
@@ -68,7 +85,10 @@ class BrokerSettings(BaseModel):
 
 
 def secret_text(given: SecretStr | None, file: Path | None, what: str) -> str | None:
-    """A secret as it was given, or as its file holds it. Raises ConfigError for a file that can't be used."""
+    """A secret as it was given, or as its file holds it; one that everybody may read is warned of.
+
+    Raises ConfigError for a file that can't be used.
+    """
     if file is None:
         return None if given is None else given.get_secret_value()
     try:
@@ -77,7 +97,15 @@ def secret_text(given: SecretStr | None, file: Path | None, what: str) -> str | 
         raise ConfigError(file, (Mistake(None, f"can't be read: {error}"),)) from error
     if not text:
         raise ConfigError(file, (Mistake(None, f"must hold the {what}, and is empty"),))
+    if warning := open_to_all(file):
+        _warn_once(warning)
     return text
+
+
+@functools.cache
+def _warn_once(sentence: str) -> None:
+    """In the log. Secrets are read again at each connection, and once is enough."""
+    logging.getLogger(__name__).warning(sentence)
 
 
 class ClockSettings(BaseModel):
@@ -130,14 +158,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def load_settings(settings: type[S], file: Path | None) -> S:
+def load_settings(settings: type[S], file: Path | None, *, insecure: bool = False) -> S:
     """Settings from environment over file over defaults. Relative paths in the file are relative to it.
 
+    `insecure` is what `--insecure` says: as `insecure = true` in [broker].
     Raises ConfigError with every mistake (file and line, or the variable's name).
     """
     document = parse_toml("", _NO_FILE) if file is None else read_toml(file)
     data = document.data if file is None else _resolved(document.data, settings, file.parent)
     unknown = _unknown_variables(settings)
+    if insecure:
+        data = _with_insecure(data)
     try:
         loaded = settings(**data)
     except SettingsError as error:
@@ -151,6 +182,12 @@ def load_settings(settings: type[S], file: Path | None) -> S:
     if unknown:
         raise ConfigError("environment", unknown)
     return loaded
+
+
+def _with_insecure(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with [broker] insecure = true; a broker that is no table is told as such."""
+    broker = data.get("broker", {})
+    return {**data, "broker": {**broker, "insecure": True} if isinstance(broker, dict) else broker}
 
 
 def settings_text(settings: BaseSettings) -> str:
@@ -244,8 +281,8 @@ def _sentence(
         case "value_error":
             return str(problem["ctx"]["error"])
     told = re.sub(r"^\w+ should ", f"{key} must ", str(problem["msg"]))
-    got = "" if any(word in key for word in _SECRETS) else f", got {problem['input']!r}"
-    return told + got
+    hidden = any(word in key for word in _SECRETS) or _ACCOUNT.search(str(problem["input"]))
+    return told if hidden else f"{told}, got {problem['input']!r}"
 
 
 def configure_logging(service: str, *, level: int = logging.INFO) -> None:

@@ -53,6 +53,16 @@ def provision(
         list[str] | None,
         typer.Option("--renew", metavar="server|authority", help="Issue this certificate again, same key."),
     ] = None,
+    rotate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rotate", metavar="ACCOUNT", help="Another password for a gateway, ingest, console, ..."
+        ),
+    ] = None,
+    withdraw: Annotated[
+        list[str] | None,
+        typer.Option("--withdraw", metavar="NODE", help="Remove a gateway, its account and its rights."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Tell what is there and until when, change nothing.")
     ] = False,
@@ -61,9 +71,9 @@ def provision(
 ) -> None:
     """Make certificates, accounts, access lists and secrets for broker, stores and gateways.
 
-    Run again, it makes what is missing and never writes over a key or a secret: remove the file of a secret
-    for a new one, remove the folder of a gateway to withdraw its account. It prints names, never a secret.
-    With --check it exits with 1 when something is missing, wrong or expired.
+    Run again, it makes what is missing and never writes over a key or a secret, but for --rotate. It prints
+    names, never a secret, and what has to be done in which order. With --check it exits with 1 when something
+    is missing, wrong, expired, or expires within 30 days.
 
     Example:
       palier provision /etc/palier --plant plant.toml --host broker.example.org --gateway gw-1
@@ -91,9 +101,11 @@ def provision(
         hosts=host or (),
         days=SERVER_DAYS if days is None else days,
         renew=renew or (),
+        rotate=rotate or (),
+        withdraw=withdraw or (),
     )
     if check:
-        _refuse_with_check(gateway, host, host_id, days, renew)
+        _refuse_with_check(gateway, host, host_id, days, renew, rotate, withdraw)
     try:
         outcome = None if check else make(folder, wanted, now)
         findings = look(folder, now, site=site)
@@ -101,11 +113,13 @@ def provision(
         raise CommandError(str(error), USAGE if error.usage else FAILED) from error
     if outcome is not None and gateway and not host and outcome.host == LOOPBACK:
         typer.echo("gateways will look for the broker on themselves: give --host NAME", err=True)
+    # Who asks daily has to hear of a certificate that ends soon; a run that did its work has not failed.
+    well = not any(finding.bad or (check and not finding.fine) for finding in findings)
     if json_output:
-        typer.echo(json.dumps(_as_json(folder, outcome, findings), ensure_ascii=False))
+        typer.echo(json.dumps(_as_json(folder, outcome, findings, well=well), ensure_ascii=False))
     else:
         _print(outcome, findings, quiet=quiet)
-    if any(finding.bad for finding in findings):
+    if not well:
         raise typer.Exit(FAILED)
 
 
@@ -132,7 +146,9 @@ def _print(outcome: Outcome | None, findings: tuple[Finding, ...], *, quiet: boo
         typer.echo(f"      -> {advice}")
 
 
-def _as_json(folder: Path, outcome: Outcome | None, findings: tuple[Finding, ...]) -> dict[str, object]:
+def _as_json(
+    folder: Path, outcome: Outcome | None, findings: tuple[Finding, ...], *, well: bool
+) -> dict[str, object]:
     done: dict[str, object] = {}
     if outcome is not None:
         done = {
@@ -144,7 +160,7 @@ def _as_json(folder: Path, outcome: Outcome | None, findings: tuple[Finding, ...
         }
     return {
         "folder": str(folder),
-        "ok": not any(finding.bad for finding in findings),
+        "ok": well,
         **done,
         "files": [
             {

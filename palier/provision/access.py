@@ -16,6 +16,9 @@ COMMANDS: Final = (Kind.NCMD, Kind.DCMD)
 UPTIME: Final = "$SYS/broker/uptime"
 """What the broker's health check waits for."""
 
+BROKERS_FIGURES: Final = ("$SYS/broker/publish/messages/dropped", "$SYS/broker/clients/+")
+"""What the ingest watches of the broker: whether it throws messages away, and how many are connected."""
+
 HEAD: Final = """\
 # Who may write and read what at the broker of site {site}. Made by `palier provision`, and made anew by it:
 # change nothing here. What is not granted is refused; a client without an account is granted nothing.
@@ -82,6 +85,8 @@ def _ingest(site: str, host_id: str) -> Iterator[Grant]:
     yield Grant(INGEST, "readwrite", state_topic(host_id))
     yield Grant(INGEST, "read", command_topic(site))
     yield Grant(INGEST, "write", reply_filter(site))
+    for figures in BROKERS_FIGURES:
+        yield Grant(INGEST, "read", figures)
 
 
 def _commander(site: str, account: str) -> Iterator[Grant]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+
+from palier.configuration_keys import SigningError, is_public, public_of
+from palier.tls import EXPIRES_SOON
 
 from . import certificates
 from .accounts import accounts_of
@@ -16,6 +19,8 @@ from .files import Folder, ProvisionError
 from .layout import (
     AUTHORITY_CERTIFICATE,
     AUTHORITY_KEY,
+    CONFIGURATION_KEY,
+    CONFIGURATION_PUBLIC,
     GATEWAYS,
     MANIFEST,
     PASSWORDS,
@@ -26,9 +31,6 @@ from .layout import (
     gateway_file,
 )
 from .site import RESTORE_MANIFEST, Manifest, derived, expected_files, gateways_of, read_manifest, secret_of
-
-EXPIRES_SOON: Final = timedelta(days=30)
-"""Time to plan a visit to the gateways that can't be reached otherwise."""
 
 AGAIN: Final = "run `palier provision` again"
 
@@ -97,6 +99,8 @@ def _there(folder: Folder, name: str) -> Finding:
         return Finding(name, Verdict.OK, "")
     if name == AUTHORITY_KEY:
         return Finding(name, Verdict.OK, "kept elsewhere: it is needed to issue a certificate only")
+    if name == CONFIGURATION_KEY and folder.read(CONFIGURATION_PUBLIC) is not None:
+        return Finding(name, Verdict.OK, "kept elsewhere: it is needed to sign a configuration only")
     return Finding(name, Verdict.MISSING, AGAIN)
 
 
@@ -110,6 +114,7 @@ def _faults(
         yield from _secret(folder, name)
     yield from _certificate(folder, AUTHORITY_CERTIFICATE, "authority", now)
     yield from _server(folder, now)
+    yield from _signing(folder)
     yield from _follows(folder, manifest, gateways)
     yield from _strangers(folder, gateways)
 
@@ -148,6 +153,25 @@ def _certificate(folder: Folder, name: str, renew: str, now: datetime) -> Iterat
     else:
         names = f", for {', '.join(facts.names)}" if facts.names else ""
         yield Finding(name, Verdict.OK, f"until {until}{names}", facts.not_after)
+
+
+def _signing(folder: Folder) -> Iterator[Finding]:
+    """The key by which configurations are signed."""
+    public, key = _content(folder, CONFIGURATION_PUBLIC), _content(folder, CONFIGURATION_KEY)
+    if public is not None and not is_public(public):
+        what = f"is no ed25519 public key in PEM: restore it, or remove both halves and {AGAIN}"
+        yield Finding(CONFIGURATION_PUBLIC, Verdict.WRONG, what)
+        return
+    if key is None or public is None:
+        return
+    try:
+        fits = public_of(key, CONFIGURATION_KEY) == public
+    except SigningError as error:
+        yield Finding(CONFIGURATION_KEY, Verdict.WRONG, f"{error}: put the right one back")
+        return
+    if not fits:
+        what = f"is not the key of {CONFIGURATION_PUBLIC}: put the right one back"
+        yield Finding(CONFIGURATION_KEY, Verdict.WRONG, what)
 
 
 def _server(folder: Folder, now: datetime) -> Iterator[Finding]:

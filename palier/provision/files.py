@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,23 @@ class Folder:
             _sync_folder(target.parent)
         except OSError as error:
             raise ProvisionError(f"{target} can't be written: {error.strerror}") from error
+
+    def remove_folder(self, name: str, files: Sequence[str]) -> None:
+        """Remove a folder that holds nothing but these files, or their beginnings.
+
+        Raises ProvisionError; where it holds more, nothing is removed.
+        """
+        folder = self.path / name
+        known = {*files, *(f".{file}.new" for file in files)}
+        try:
+            if others := sorted({entry.name for entry in folder.iterdir()} - known):
+                raise ProvisionError(f"{folder} holds other things too ({others[0]}): move them away first")
+            for file in known:
+                (folder / file).unlink(missing_ok=True)
+            folder.rmdir()
+            _sync_folder(folder.parent)
+        except OSError as error:
+            raise ProvisionError(f"{folder} can't be removed: {error.strerror}") from error
 
     def subfolders(self, name: str) -> tuple[str, ...]:
         """The folders in a folder, in the order of their names; none where it is not there."""

@@ -5,6 +5,8 @@ Every folder is 0700 and every file 0600: a container that mounts one runs as th
     provision.json          site and host id; no secret
     ca.crt                  certificate of the private authority: what clients trust
     authority/ca.key        its key: needed to issue a certificate, by nothing that runs
+    authority/configuration.key   signs gateways' configurations; for the engineer's own computer
+    configuration.pub       what gateways check that by
     broker/                 mounted whole into the broker
     gateways/NODE/          to be copied beside agent.toml of that gateway
     secrets/                one secret a file, mounted one by one
@@ -21,6 +23,10 @@ MANIFEST: Final = "provision.json"
 AUTHORITY_CERTIFICATE: Final = "ca.crt"
 AUTHORITY_KEY: Final = "authority/ca.key"
 
+CONFIGURATION_KEY: Final = "authority/configuration.key"
+CONFIGURATION_PUBLIC: Final = "configuration.pub"
+"""By which an engineer signs gateways' configurations, and what the gateways check that by."""
+
 SERVER_CERTIFICATE: Final = "broker/server.crt"
 SERVER_KEY: Final = "broker/server.key"
 BROKER_AUTHORITY: Final = "broker/ca.crt"
@@ -31,7 +37,7 @@ HEALTH_OPTIONS: Final = "broker/mosquitto_sub"
 health check has an account without a password in an argument list or an environment."""
 
 GATEWAYS: Final = "gateways"
-GATEWAY_FILES: Final = ("ca.crt", "password", "broker.toml")
+GATEWAY_FILES: Final = ("ca.crt", "password", "broker.toml", "configuration.pub")
 
 BROKER_PORT: Final = 8883
 """The registered port of MQTT over TLS."""
@@ -68,6 +74,7 @@ SECRET_FILES: Final[Mapping[str, str]] = {
     "secrets/mqtt_console_password": "password of the page at the broker",
     "secrets/mqtt_operator_password": "password of the command line at the broker",
     "secrets/mqtt_health_password": "password of the broker's own health check",
+    "secrets/page_password": "password of `responsable`, the page's first account, an engineer",
 }
 """What docker-compose.yml mounts as secrets, each with what it is. 32 random bytes as 64 hex digits without
 a newline (the first is a plain name): nothing in them needs quoting in a URL, a shell, INI, YAML or TOML.
@@ -83,7 +90,7 @@ def gateway_file(node: str, name: str) -> str:
 def wrong_gateway(node: str) -> str | None:
     """Why a gateway can't be called so, or None. Its name is its account, its folder and part of topics."""
     if not NAME_PATTERN.fullmatch(node):
-        return f"a gateway must be called by 1 to 64 of A-Z a-z 0-9 _ . - without blanks, got {node[:80]!r}"
+        return f"a gateway must be called by 1 to 64 of A-Z a-z 0-9 _ . -, and not . or .., got {node[:80]!r}"
     if node in SERVICE_ACCOUNTS:
         return f"a gateway must not be called {node!r}: that is the account of a service"
     return None

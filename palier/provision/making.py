@@ -5,28 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeVar
 
+from palier.configuration_keys import SigningError, new_private_key, public_of
 from palier.frames import NAME_PATTERN
 
 from . import certificates
 from .accounts import new_secret
 from .certificates import SERVER_DAYS, CertificateError
+from .changes import Change, Did, advice, refuse_strangers
 from .files import Folder, ProvisionError, open_folder
 from .layout import (
-    ACL,
     AUTHORITY_CERTIFICATE,
     AUTHORITY_KEY,
     BROKER_AUTHORITY,
     BROKER_NAMES,
+    CONFIGURATION_KEY,
+    CONFIGURATION_PUBLIC,
+    GATEWAY_FILES,
+    GATEWAYS,
     INFLUX_ADMIN,
     MANIFEST,
-    PASSWORDS,
     SECRET_FILES,
     SERVER_CERTIFICATE,
     SERVER_KEY,
+    accounts,
     gateway_file,
     wrong_gateway,
 )
@@ -38,27 +42,12 @@ RENEWABLE: Final = ("server", "authority")
 """What `--renew` takes. The key stays, so that nothing that trusts it has to be touched for `server`."""
 
 
-class Did(StrEnum):
-    """What was done to a file."""
-
-    MADE = "made"
-    RENEWED = "renewed"
-    """A certificate was issued again, or a file that follows from others was written again."""
-    CLOSED = "closed"
-    """Others could read it and now can't."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One file and what was done to it."""
-
-    file: str
-    did: Did
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a run is asked for. `site` and `host_id` are None where the folder tells them."""
+    """What a run is asked for. `site` and `host_id` are None where the folder tells them.
+
+    `rotate` are accounts that get another password, `withdraw` gateways that lose theirs.
+    """
 
     site: str | None = None
     host_id: str | None = None
@@ -66,6 +55,8 @@ class Wanted:
     hosts: Sequence[str] = ()
     days: int = SERVER_DAYS
     renew: Sequence[str] = ()
+    rotate: Sequence[str] = ()
+    withdraw: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +106,21 @@ def provision(path: Path, wanted: Wanted, now: datetime) -> Outcome:
     folder = open_folder(path, MANIFEST)
     with folder.locked():
         run = _Run(folder, now)
+        _close(run)
         manifest = _manifest(run, wanted)
         gateways = tuple(sorted({*gateways_of(folder), *wanted.gateways}))
+        refuse_strangers(wanted.rotate, wanted.withdraw, wanted.gateways, gateways)
+        gateways = _withdrawn(run, gateways, wanted.withdraw)
         _secrets(run, gateways)
+        _rotate(run, wanted.rotate, gateways)
+        _signing(run, gateways)
         try:
             names = _certificates(run, manifest, hosts, wanted)
         except CertificateError as error:
             raise ProvisionError(str(error)) from error
         for name, content in derived(folder, manifest, gateways, names).items():
             run.renew(name, content)
-        for name in folder.too_open(expected_files(gateways)):
-            folder.close(name)
-            run.changes.append(Change(name, Did.CLOSED))
-    return Outcome(manifest, gateways, gateways_host(names), tuple(run.changes), _advice(run.changes))
+    return Outcome(manifest, gateways, gateways_host(names), tuple(run.changes), advice(run.changes))
 
 
 def _check(wanted: Wanted) -> tuple[str, ...]:
@@ -137,7 +130,7 @@ def _check(wanted: Wanted) -> tuple[str, ...]:
             raise ProvisionError(sentence, usage=True)
     if wanted.host_id is not None and not NAME_PATTERN.fullmatch(wanted.host_id):
         raise ProvisionError(
-            f"the host id must be 1 to 64 of A-Z a-z 0-9 _ . - without blanks, got {wanted.host_id[:80]!r}",
+            f"the host id must be 1 to 64 of A-Z a-z 0-9 _ . -, and not . or .., got {wanted.host_id[:80]!r}",
             usage=True,
         )
     if not 1 <= wanted.days <= certificates.LONGEST_DAYS:
@@ -152,6 +145,13 @@ def _check(wanted: Wanted) -> tuple[str, ...]:
         return tuple(certificates.host_name(host) for host in wanted.hosts)
     except CertificateError as error:
         raise ProvisionError(str(error), usage=True) from error
+
+
+def _close(run: _Run) -> None:
+    """Before anything is written: where others may write, they could lead a secret elsewhere."""
+    for name in run.folder.too_open(expected_files(gateways_of(run.folder))):
+        run.folder.close(name)
+        run.changes.append(Change(name, Did.CLOSED))
 
 
 def _manifest(run: _Run, wanted: Wanted) -> Manifest:
@@ -176,6 +176,40 @@ def _secrets(run: _Run, gateways: tuple[str, ...]) -> None:
             run.make(name, lambda: new_secret().encode())
     for node in gateways:
         run.make(gateway_file(node, "password"), lambda: new_secret().encode())
+
+
+def _withdrawn(run: _Run, gateways: tuple[str, ...], withdraw: Sequence[str]) -> tuple[str, ...]:
+    """The gateways that are left. The password file and the access list follow from them."""
+    for node in withdraw:
+        run.folder.remove_folder(f"{GATEWAYS}/{node}", GATEWAY_FILES)
+        run.changes.append(Change(f"{GATEWAYS}/{node}", Did.WITHDRAWN))
+    return tuple(node for node in gateways if node not in withdraw)
+
+
+def _rotate(run: _Run, names: Sequence[str], gateways: tuple[str, ...]) -> None:
+    """Another password for each of these accounts; one that was just made stays."""
+    made = {change.file for change in run.changes}
+    for file in dict.fromkeys(accounts(gateways)[name] for name in names):
+        if file not in made:
+            run.folder.write(file, new_secret().encode())
+            run.changes.append(Change(file, Did.ROTATED))
+
+
+def _signing(run: _Run, gateways: tuple[str, ...]) -> None:
+    """The key by which configurations are signed. Where only its public half is left, as it should be on a
+    host, that stays: another one would be known to no gateway.
+    """
+    if run.folder.read(CONFIGURATION_PUBLIC) is not None:
+        return
+    copies = [run.folder.read(gateway_file(node, "configuration.pub")) for node in gateways]
+    if run.folder.read(CONFIGURATION_KEY) is None and (known := next(filter(None, copies), None)):
+        run.make(CONFIGURATION_PUBLIC, lambda: known)
+        return
+    try:
+        key = run.make(CONFIGURATION_KEY, new_private_key)
+        run.make(CONFIGURATION_PUBLIC, lambda: public_of(key, CONFIGURATION_KEY))
+    except SigningError as error:
+        raise ProvisionError(str(error)) from error
 
 
 def _certificates(run: _Run, manifest: Manifest, hosts: tuple[str, ...], wanted: Wanted) -> tuple[str, ...]:
@@ -252,13 +286,3 @@ def _told(name: str, read: Callable[[], T]) -> T:
         return read()
     except CertificateError as error:
         raise CertificateError(f"{name} {error}") from None
-
-
-def _advice(changes: Sequence[Change]) -> tuple[str, ...]:
-    did = {change.file: change.did for change in changes}
-    advice = []
-    if any(did.get(name) is Did.RENEWED for name in (PASSWORDS, ACL, SERVER_CERTIFICATE, BROKER_AUTHORITY)):
-        advice.append("broker/ has changed: tell the broker to read it again (SIGHUP)")
-    if did.get(AUTHORITY_CERTIFICATE) is Did.RENEWED:
-        advice.append("ca.crt has changed: copy it to every gateway, and restart ingest and page")
-    return tuple(advice)

@@ -18,6 +18,8 @@ from .layout import (
     BROKER_AUTHORITY,
     BROKER_NAMES,
     BROKER_PORT,
+    CONFIGURATION_KEY,
+    CONFIGURATION_PUBLIC,
     GATEWAY_FILES,
     GATEWAYS,
     HEALTH,
@@ -44,8 +46,8 @@ RESTORE_MANIFEST: Final = (
 
 SNIPPET: Final = """\
 # The broker for gateway {node}. Made by `palier provision`, and made anew by it when it runs again.
-# Copy ca.crt and password beside agent.toml (password readable by the agent alone), this table into it,
-# and above its first table:
+# Copy ca.crt, password and configuration.pub beside agent.toml (password readable by the agent alone), these
+# tables into it, and above its first table:
 #   site = "{site}"
 #   node = "{node}"
 #   host_id = "{host_id}"
@@ -55,6 +57,11 @@ port = {port}
 username = "{node}"
 password_file = "password"
 tls_ca = "ca.crt"
+
+# Who may configure this gateway from afar (`palier gateway configure`): copy configuration.pub, too. Without
+# this table nobody may.
+[configuration]
+key_file = "configuration.pub"
 """
 
 
@@ -108,6 +115,8 @@ def expected_files(gateways: tuple[str, ...]) -> tuple[str, ...]:
         MANIFEST,
         AUTHORITY_CERTIFICATE,
         AUTHORITY_KEY,
+        CONFIGURATION_PUBLIC,
+        CONFIGURATION_KEY,
         BROKER_AUTHORITY,
         SERVER_CERTIFICATE,
         SERVER_KEY,
@@ -155,8 +164,11 @@ def derived(
         ACL: access.acl_text(manifest.site, granted).encode(),
         HEALTH_OPTIONS: f"-u {HEALTH}\n-P {secret_of(folder, SERVICE_ACCOUNTS[HEALTH])}\n".encode(),
     }
+    public = folder.read(CONFIGURATION_PUBLIC)
     for node in gateways:
         files[gateway_file(node, "ca.crt")] = authority
+        if public is not None:
+            files[gateway_file(node, "configuration.pub")] = public
         files[gateway_file(node, "broker.toml")] = SNIPPET.format(
             node=node, site=manifest.site, host_id=manifest.host_id, host=host, port=BROKER_PORT
         ).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -68,6 +69,9 @@ MAY_READ = {
     "operator": REPLY,
     "health": set(),
 }
+
+FIGURES = re.compile(r"\$SYS/broker/(publish/messages/dropped|clients/\w+)")
+"""What the ingest watches of the broker."""
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +192,11 @@ def test_each_account_is_given_what_it_must_read_and_nothing_else(
             reader.heard += [] if end in last else ["from here"]
             eventually(lambda r=reader, e=end: e in _after(r.heard), 10, f"the last message to {account}")
         heard = {account: set(reader.heard) - {"from here"} for account, reader in readers.items()}
+    assert {topic for topic in heard["ingest"] if topic.startswith("$SYS/")} >= {
+        "$SYS/broker/publish/messages/dropped",
+        "$SYS/broker/clients/connected",
+    }
+    heard["ingest"] = {topic for topic in heard["ingest"] if not FIGURES.fullmatch(topic)}
     assert heard == MAY_READ | {"health": {"$SYS/broker/uptime"}}
 
 
@@ -244,6 +253,9 @@ def test_an_agent_connects_with_what_is_in_its_folder(
     config.write_text(f'site = "usine"\nnode = "gw-1"\ndata = "data"\n{snippet}[[source]]\ntype = "none"\n')
     agent(["--config", str(config), "--check"])
     assert f"ok      broker localhost:{broker.port} accepts MQTT 5" in capsys.readouterr().out
+    (tmp_path / "password").write_text("another")
+    agent(["--config", str(config), "--check"])
+    assert "Not authorized; check username and password_file in [broker]" in capsys.readouterr().out
 
 
 def test_a_reload_withdraws_an_account_and_takes_a_new_certificate(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from palier.provision.changes import Did
 from palier.provision.checking import Verdict, check
 from palier.provision.files import Folder, ProvisionError
-from palier.provision.making import Did, Outcome, Wanted, provision
+from palier.provision.making import Outcome, Wanted, provision
 from tests.support.provision_folder import NOW, amiss, make
 
 

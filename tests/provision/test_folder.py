@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from palier.provision import certificates
+from palier.provision.changes import Change, Did
 from palier.provision.checking import Verdict
 from palier.provision.files import Folder, ProvisionError
 from palier.provision.layout import GATEWAY_FILES, SECRET_FILES
-from palier.provision.making import Change, Did, Wanted, provision
+from palier.provision.making import Wanted, provision
 from palier.provision.site import expected_files
 from tests.support.provision_folder import NOW, WANTED, amiss, content, make
 
@@ -37,6 +38,24 @@ def test_only_the_owner_may_use_any_of_it(made: Path) -> None:
 
 def test_nothing_stood_open_before_it_was_closed(tmp_path: Path) -> None:
     assert {change.did for change in provision(tmp_path / "made", WANTED, NOW).changes} == {Did.MADE}
+
+
+def test_a_folder_that_stood_open_is_closed_before_the_first_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "made"
+    folder.mkdir()
+    folder.chmod(0o777)
+    seen: set[int] = set()
+    write = Folder.write
+
+    def look(self: Folder, name: str, content: bytes) -> None:
+        seen.add(stat.S_IMODE(folder.stat().st_mode))
+        write(self, name, content)
+
+    monkeypatch.setattr(Folder, "write", look)
+    assert Change(".", Did.CLOSED) in provision(folder, WANTED, NOW).changes
+    assert seen == {0o700}
 
 
 def test_rights_do_not_depend_on_the_umask(tmp_path: Path) -> None:
@@ -68,7 +87,7 @@ def test_a_later_run_needs_no_options_and_keeps_names_and_gateways(made: Path) -
 
 def test_a_file_that_is_missing_is_told_and_made_and_the_others_stay(made: Path) -> None:
     for name in expected_files(("gw-1", "gw-2")):
-        if name in ("provision.json", "authority/ca.key"):
+        if name in ("provision.json", "authority/ca.key", "authority/configuration.key"):
             continue  # see below
         before = content(made)
         (made / name).unlink()

@@ -163,3 +163,28 @@ def test_without_its_library_it_says_how_to_get_it(tmp_path: Path) -> None:
         [sys.executable, "-P", "-c", code, tmp_path / "made"], capture_output=True, text=True, check=True
     ).stdout
     assert "needs cryptography, which is not installed: pip install '.[provision]'" in out
+
+
+def test_a_daily_check_fails_thirty_days_before_a_certificate_ends_and_a_run_does_not(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    assert run(folder, *PLANT, "--days", "32").exit_code == 0
+    assert run(folder, "--check").exit_code == 0
+    assert run(folder, "--renew", "server", "--days", "29").exit_code == 0
+    soon = run(folder, "--check", "--quiet")
+    assert soon.exit_code == 1
+    assert soon.output.startswith("warning  broker/server.crt: until ")
+    assert json.loads(run(folder, "--check", "--json").output)["ok"] is False
+
+
+def test_passwords_are_rotated_and_gateways_withdrawn_by_the_command(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    run(folder, *PLANT, "--gateway", "gw-1", "--gateway", "gw-2")
+    old = (folder / "gateways/gw-1/password").read_text()
+    done = run(folder, "--rotate", "gw-1", "--withdraw", "gw-2")
+    new = (folder / "gateways/gw-1/password").read_text()
+    assert "rotated  gateways/gw-1/password\n" in done.output
+    assert "withdrawn gateways/gw-2\n" in done.output
+    assert done.output.index("copy gateways/gw-1/password") < done.output.index("then broker/ has changed")
+    assert (old == new, old in done.output, new in done.output) == (False, False, False)
+    assert refused(folder, "--rotate", "gw-2").exit_code == 2
+    assert refused(folder, "--check", "--rotate", "gw-1").exit_code == 2

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ import pytest
 from palier import diagnostics, extras
 from palier.diagnostics import (
     Verdict,
+    check_access,
     check_broker,
+    check_broker_over_tls,
     check_clock,
     check_disk,
     check_extras,
@@ -24,6 +27,9 @@ from palier.diagnostics import (
 from palier.historian.folder import DataFolder
 from palier.historian.records import Records
 from palier.historian.sqlite import SqliteHistorian
+from palier.provision.making import Wanted, provision
+from tests.support.bad_certificates import authority
+from tests.support.provisioned import provisioned_broker
 from tests.support.services import Mosquitto, free_port
 
 
@@ -86,6 +92,29 @@ def test_an_answer_is_understood(answer: bytes, verdict: Verdict, told: str) -> 
         check = check_broker(address)
     assert check.verdict is verdict
     assert told in check.found
+
+
+def test_a_broker_is_tried_by_tls_and_its_certificate_told(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    provision(made, Wanted(site="usine"), datetime.now(UTC))
+    assert check_access(made).verdict is Verdict.OK
+    ca = made / "ca.crt"
+    with provisioned_broker(made, tmp_path) as broker:
+        good = check_broker_over_tls(f"localhost:{broker.port}", ca)
+        assert (good.verdict, "asks for an account, by TLS until 20" in good.found) == (Verdict.OK, True)
+        other = authority(tmp_path / "other")
+        foreign = check_broker_over_tls(f"localhost:{broker.port}", other.ca)
+        assert (foreign.verdict, "not of the authority" in foreign.found) == (Verdict.FAILED, True)
+        assert foreign.remedy.startswith("copy ca.crt")
+        provision(made, Wanted(renew=("server",), days=29), datetime.now(UTC))
+        broker.reload()
+        soon = check_broker_over_tls(f"localhost:{broker.port}", ca)
+        assert (soon.verdict, "--check" in soon.remedy) == (Verdict.FAILED, True)
+        plain = check_broker(f"127.0.0.1:{broker.port}")
+        assert (plain.verdict, plain.remedy != "") == (Verdict.FAILED, True)
+    assert "broker/server.crt until" in check_access(made).found
+    assert "there is no folder" in check_access(tmp_path / "none").found
+    assert "is no HOST:PORT" in check_broker_over_tls("localhost:x", ca).found
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:x", ":1883", "127.0.0.1:70000", "127.0.0.1:0"])

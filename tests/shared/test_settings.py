@@ -132,6 +132,26 @@ def test_the_password_comes_from_its_file_and_is_masked(file: Path, tmp_path: Pa
     assert "s3cret" not in repr(settings) + settings_text(settings)
 
 
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True), (0o602, True)])
+def test_a_password_that_everybody_may_read_is_warned_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, warned: bool
+) -> None:
+    path = tmp_path / "secret"
+    path.write_text("s3cret\n")
+    path.chmod(mode)
+    for _ in range(2):
+        assert BrokerSettings(password_file=path).password_text() == "s3cret"
+    sentence = f"every user of this machine may use {path}, which holds a secret: chmod o= {path}"
+    assert caplog.messages == ([sentence] if warned else [])
+
+
+def test_a_mistake_shows_no_account(file: Path) -> None:
+    file.write_text('data = "d"\nbroker = "mqtt://me:geheim@h"\n')
+    assert "geheim" not in "".join(told(file))
+    file.write_text('data = "d"\n[broker]\npassword = 4711\n')
+    assert "4711" not in "".join(told(file))
+
+
 @pytest.mark.parametrize(("content", "why"), [(None, "can't be read"), ("\n", "is empty")])
 def test_a_password_file_that_gives_none_is_a_sentence(tmp_path: Path, content: str | None, why: str) -> None:
     path = tmp_path / "secret"

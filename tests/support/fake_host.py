@@ -35,12 +35,14 @@ class FakeHost:
     ) -> None:
         self.credit = credit
         self.acknowledging = True
+        self.tells_highest = True  # hosts from before did not
         self.stored: dict[FrameId, Frame] = {}
         self.historical: dict[FrameId, bool] = {}
         self.received: Counter[FrameId] = Counter()
         self.births: list[messages.NodeBirth] = []
         self.devices: dict[str, Device] = {}
         self.reports: list[messages.LedgerReport] = []
+        self.replayed: list[messages.Replayed] = []
         self.kinds: list[Kind] = []
         self.seqs: list[int | None] = []
         self.errors: list[BaseException] = []
@@ -106,6 +108,9 @@ class FakeHost:
                 report = messages.read_ledger(payload)
                 if report is not None:
                     self.reports.append(report)
+                replayed = messages.read_replayed(payload)
+                if replayed is not None:
+                    self.replayed.append(replayed)
             case Kind.DDATA:
                 assert topic.device is not None
                 frame_id, frame, late = messages.read_frame(payload, edge=topic.edge, machine=topic.device)
@@ -116,12 +121,18 @@ class FakeHost:
 
     def _answer_birth(self, topic: Topic, birth: messages.NodeBirth) -> None:
         assert birth.epoch is not None
-        have = ranges.intersect(self.seqs_of(birth.epoch), birth.in_flight)
-        self.acknowledge(topic.node, birth.epoch, have, sync=True)
+        seqs = self.seqs_of(birth.epoch)
+        highest = seqs[-1][1] if seqs else 0
+        have = ranges.intersect(seqs, birth.in_flight)
+        self.acknowledge(
+            topic.node, birth.epoch, have, sync=True, highest=highest if self.tells_highest else None
+        )
 
-    def acknowledge(self, node: str, epoch: str, stored: Ranges, *, sync: bool = False) -> None:
+    def acknowledge(
+        self, node: str, epoch: str, stored: Ranges, *, sync: bool = False, highest: int | None = None
+    ) -> None:
         """Send Palier/Stored, unless `acknowledging` is off."""
         if self.acknowledging:
             now_ms = time.time_ns() // 1_000_000
-            answer = messages.Stored(epoch, stored, self.credit, 8_000_000, sync)
+            answer = messages.Stored(epoch, stored, self.credit, 8_000_000, sync, highest)
             self.command(messages.stored_payload(answer, now_ms), node)

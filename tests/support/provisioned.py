@@ -77,6 +77,7 @@ class Account:
     client: Client
     refusal: ReasonCode | None = None
     connected: bool = False
+    server_keepalive: int | None = None
     subscribed: bool = False
     heard: list[str] = field(default_factory=list)
     acks: dict[int, ReasonCode] = field(default_factory=dict)
@@ -87,10 +88,10 @@ class Account:
         eventually(lambda: self.acks.keys() >= sent.keys(), 10, "every PUBACK")
         return {topic for mid, topic in sent.items() if not self.acks[mid].is_failure}
 
-    def subscribe(self, *topics: str) -> None:
+    def subscribe(self, *topics: str, qos: int = 1) -> None:
         """Subscribe and wait for the answer: mosquitto grants it, and filters what it delivers."""
         self.subscribed = False
-        self.client.subscribe([(topic, 1) for topic in topics])
+        self.client.subscribe([(topic, qos) for topic in topics])
         eventually(lambda: self.subscribed, 10, "SUBACK")
 
 
@@ -102,27 +103,30 @@ def connected(
     *,
     protocol: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5,
     will: str | None = None,
+    keepalive: int = 60,
+    client_id: str = "",
 ) -> Iterator[Account]:
     """A connection; `refusal` is set where the broker did not want it."""
-    client = Client(CallbackAPIVersion.VERSION2, protocol=protocol, reconnect_on_failure=False)
+    client = Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol, reconnect_on_failure=False)
     account = Account(client)
     client.username_pw_set(username, password)
     client.tls_set(ca_certs=str(broker.ca))
     if will is not None:
         client.will_set(will, b"will", qos=1)
-    client.on_connect = lambda *a: _on_connect(account, a[3])
+    client.on_connect = lambda *a: _on_connect(account, a[3], a[4])
     client.on_subscribe = lambda *_: setattr(account, "subscribed", True)
     client.on_message = lambda _c, _u, message: _on_message(account, message)
     client.on_publish = lambda _c, _u, mid, reason, _p: account.acks.__setitem__(mid, reason)
     with ExitStack() as stack:
-        client.connect("localhost", broker.port)
+        client.connect("localhost", broker.port, keepalive)
         stack.callback(_stop, client)
         client.loop_start()
         eventually(lambda: account.connected or account.refusal, 10, "CONNACK")
         yield account
 
 
-def _on_connect(account: Account, reason: ReasonCode) -> None:
+def _on_connect(account: Account, reason: ReasonCode, properties: Any) -> None:
+    account.server_keepalive = getattr(properties, "ServerKeepAlive", None)
     if reason.is_failure:
         account.refusal = reason
     account.connected = not reason.is_failure
@@ -135,5 +139,4 @@ def _on_message(account: Account, message: MQTTMessage) -> None:
 def _stop(client: Any) -> None:
     client.disconnect()
     client.loop_stop()
-    if (sock := client.socket()) is not None:
-        sock.close()
+    client._reset_sockets()  # its pair for waking up too, which it would leave to the garbage collector
