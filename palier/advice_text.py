@@ -26,7 +26,8 @@ STAGES: Final = (2, 3, 4)
 
 EARLY: Final = 2
 GRAVE: Final = 4
-"""A severity beside which no stage is called early: whoever has to intervene would read a contradiction."""
+"""A severity beside which no stage is called early: whoever has to intervene would read a contradiction. So
+it is beside a machine in danger, by another point or by its velocity: the worse of both words stands."""
 
 PERCENT: Final = frozenset(
     {
@@ -135,7 +136,8 @@ def _spares(advice: Advice, words: Catalogue) -> list[dict[str, str]]:
         spares.append({"few": words.text("advice.few_blocks", blocks=advice.blocks)})
     if len(advice.facts) > 1:
         spares.append({"fact": _fact(advice, len(advice.facts), words)})
-    if advice.stage in STAGES and not (advice.stage == EARLY and advice.severity >= GRAVE):
+    grave = advice.severity >= GRAVE or advice.in_danger
+    if advice.stage in STAGES and not (advice.stage == EARLY and grave):
         spares.append({"stage": words.text(f"advice.stage_{advice.stage}")})
     for most in sorted({min(MOST_OTHERS, len(others)), len(others)} - {0}):
         named = _listed([fault_text(fault, words) for fault in others[:most]], words)
@@ -146,11 +148,7 @@ def _spares(advice: Advice, words: Catalogue) -> list[dict[str, str]]:
 
 
 def _fact(advice: Advice, most: int, words: Catalogue) -> str:
-    facts = "; ".join(evidence_text(item, words, short=True) for item in advice.facts[:most])
-    if words.lang == "fr":
-        facts = facts.replace("; ", " ; ")
-    elif words.lang == "ar":
-        facts = facts.replace("; ", "؛ ")
+    facts = words.semicolon.join(evidence_text(item, words, short=True) for item in advice.facts[:most])
     if not advice.machine:  # it stands under the name of what it is about
         return f"{facts[:1].upper()}{facts[1:]}."
     key = "advice.fact" if advice.point else "advice.fact_machine"

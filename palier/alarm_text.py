@@ -39,7 +39,7 @@ def found_line(alarm: Alarm, words: Catalogue) -> str:
 def also_line(alarm: Alarm, words: Catalogue) -> str:
     """What else it may be, "" where nothing else is named."""
     also = alarm.found.also if alarm.found else ()
-    named = [f"{_fault(fault, words)} ({words.number(100 * sure, 0)} %)" for fault, sure in also]
+    named = [f"{_fault(fault, words)} ({words.quantity(round(100 * sure), '%')})" for fault, sure in also]
     return words.text("alarm.found_also", faults=", ".join(named)) if named else ""
 
 
@@ -72,10 +72,13 @@ def measured_line(cause: Cause, words: Catalogue) -> str:
         cause.feature,
     )
     limit = cause.shown_limit
-    if not cause.known or cause.value is None or limit is None:
+    if not cause.known or cause.value is None:
         return words.text("alarm.unmeasured", feature=feature)
-    unit = "" if cause.unit == "1" else cause.unit  # a ratio has none to be read
-    value, bound = (f"{words.number(x, 2)} {unit}".strip() for x in (cause.value, limit))
+    if limit is None:
+        count = words.number(cause.value, 0 if float(cause.value).is_integer() else 1)
+        told = words.quantity(cause.value, cause.unit) if cause.unit else count
+        return words.text("alarm.counted", feature=feature, value=told)
+    value, bound = (words.quantity(x, cause.unit) for x in (cause.value, limit))
     key = "alarm.measured_below" if cause.is_below else "alarm.measured"
     return words.text(key, feature=feature, value=value, limit=bound)
 

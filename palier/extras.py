@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Final
 
 EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
-    "web": ("starlette", "uvicorn", "jinja2"),
+    "web": ("starlette", "uvicorn", "jinja2", "argon2"),
     "demo": ("iotcore",),
     "parquet": ("pyarrow",),
     "influx": ("influxdb_client", "orjson", "urllib3"),
@@ -18,7 +18,17 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "dashboards": ("grafana_foundation_sdk",),
     "grafana": ("grafana_client",),
     "report": ("weasyprint", "jinja2"),
+    "ml": ("sklearn", "skops", "cryptography"),
+    "notebook": ("pandas", "matplotlib", "jupyterlab"),
+    "scale": ("distributed", "dask"),
     "fast": ("numba",),
+    "i2c": ("smbus2",),
+    "modbus": ("pymodbus", "serial"),
+    "audio": ("sounddevice",),
+    "zstd": ("zstandard",),
+    "edge": ("smbus2", "pymodbus", "serial", "sounddevice", "zstandard"),
+    "spi": ("spidev",),
+    "opcua": ("asyncua",),
 }
 """The modules that each extra of pyproject.toml brings."""
 

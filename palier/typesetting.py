@@ -6,19 +6,17 @@ import re
 from typing import Final
 
 from .locale import Catalogue
+from .locale.spacing import HARD_SPACE, UNIT, french
 
 ISOLATED: Final = "\u2066"
 ISOLATED_END: Final = "\u2069"
 """What stands between them runs from left to right, and what follows is none of it."""
 
-HARD_SPACE: Final = "\u00a0"
-NARROW_SPACE: Final = "\u202f"
-
 _QUANTITY: Final = re.compile(
-    r"(?<![\w.,])[−+±×]?\d[\d.,\u202f]*(?:[–-]\d[\d.,\u202f]*)? ?"
-    r"(?:%|°C|Hz\b|kHz\b|kW\b|K\b|mm/s(?:²|\b)|m/s²?|tr/min\b|r/min\b|[hjd]\b|s\b)"
+    r"\u2066[^\u2069]*\u2069"
+    r"|(?<![\w.,])[−+±×]?\d[\d.,\u202f]*(?:[–-]\d[\d.,\u202f]*)?[ \u00a0]?" + UNIT + r"(?:[ \u00a0]RMS\b)?"
 )
-"""A number, or from one to another, with its unit in Latin letters."""
+"""A number, or from one to another, with its unit in Latin letters; or what is isolated already."""
 
 
 def typeset(text: str, lang: str) -> str:
@@ -28,13 +26,12 @@ def typeset(text: str, lang: str) -> str:
 
     def kept(found: re.Match[str]) -> str:
         told = found[0].replace(" ", HARD_SPACE)
+        if told.startswith(ISOLATED):
+            return told
         return f"{ISOLATED}{told}{ISOLATED_END}" if lang == "ar" else told
 
     text = _QUANTITY.sub(kept, text)
-    if lang == "fr":
-        text = re.sub(r" (?=[;?!])", NARROW_SPACE, text)
-        text = re.sub(r" (?=[:»])|(?<=«) ", HARD_SPACE, text)
-    return text
+    return french(text) if lang == "fr" else text
 
 
 class Typeset(Catalogue):

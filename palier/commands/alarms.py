@@ -9,18 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from palier.options import USAGE, CommandError, JsonOption, LangOption, QuietOption, catalogue
+from palier.plant_times import times_of
 
 from .alarms_text import alarm_json, alarm_line, alarm_lines
-from .asking_text import (
-    DataOption,
-    ExpectOption,
-    OperatorOption,
-    UserOption,
-    one_of,
-    read_records,
-    seconds,
-    send,
-)
+from .asking_text import DataOption, asks, one_of, read_records, seconds, tells
 
 if TYPE_CHECKING:
     from palier.alarm_figures import Figures
@@ -28,6 +20,7 @@ if TYPE_CHECKING:
     from palier.historian.records import RecordsReader
     from palier.historian.rows import Transition
     from palier.locale import Catalogue
+    from palier.operations import Ask
 
 DAY_S: Final = 86_400
 
@@ -57,13 +50,15 @@ def list_open(
     lang: LangOption = "fr",
 ) -> None:
     """List the alarms that are open, the most urgent first, from the ingest's records."""
-    words = catalogue(lang)
+    words, times = catalogue(lang), times_of(data)
     found = read_records(data, _open)
     for alarm in found:
-        told = json.dumps(alarm.told(), ensure_ascii=False) if json_output else alarm_line(alarm, words)
-        typer.echo(told)
-    if not found and not quiet and not json_output:
-        typer.echo(words.text("alarm.none_open"))
+        line = (
+            json.dumps(alarm.told(), ensure_ascii=False) if json_output else alarm_line(alarm, words, times)
+        )
+        typer.echo(line)
+    if not quiet and not json_output:
+        typer.echo(times.note(words) if found else words.text("alarm.none_open"))
 
 
 @alarms.command()
@@ -75,11 +70,12 @@ def show(
     lang: LangOption = "fr",
 ) -> None:
     """Show one alarm: what was measured, the probable fault, what to do, and what became of it so far."""
-    words = catalogue(lang)
+    words, times = catalogue(lang), times_of(data)
     found = read_records(data, lambda reader: _one(reader, alarm))
     if found is None:
         raise CommandError(words.text("reply.no_such_alarm", name=alarm), USAGE)
-    for text in alarm_json(*found) if json_output else alarm_lines(*found, words):
+    told = alarm_json(*found) if json_output else [*alarm_lines(*found, words, times), times.note(words)]
+    for text in told:
         typer.echo(text)
 
 
@@ -103,25 +99,20 @@ def figures(
 
 
 @alarms.command()
+@asks
 def acknowledge(
     alarm: AlarmArgument,
     *,
     comment: CommentOption = "",
-    expect: ExpectOption = None,
-    config: OperatorOption = None,
-    user: UserOption = None,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    lang: LangOption = "fr",
-) -> None:
+) -> Ask:
     """Say that you have seen an alarm."""
     from palier.operations import Acknowledge
 
-    what = Acknowledge(alarm, comment)
-    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+    return Acknowledge(alarm, comment)
 
 
 @alarms.command()
+@asks
 def shelve(
     alarm: AlarmArgument,
     *,
@@ -129,78 +120,54 @@ def shelve(
     for_: Annotated[
         str, typer.Option("--for", metavar="4h|90m|shift", help="How long, at most 8h.")
     ] = "shift",
-    expect: ExpectOption = None,
-    config: OperatorOption = None,
-    user: UserOption = None,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    lang: LangOption = "fr",
-) -> None:
+) -> Ask:
     """Put an alarm aside for a while; it comes back by itself."""
     from palier.operations import Shelve
 
-    what = Shelve(alarm, why, seconds(for_))
-    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+    return Shelve(alarm, why, seconds(for_))
 
 
 @alarms.command()
+@asks
 def unshelve(
     alarm: AlarmArgument,
     *,
     why: WhyOption = "",
-    expect: ExpectOption = None,
-    config: OperatorOption = None,
-    user: UserOption = None,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    lang: LangOption = "fr",
-) -> None:
+) -> Ask:
     """Take an alarm from its shelf."""
     from palier.operations import Unshelve
 
-    what = Unshelve(alarm, why)
-    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+    return Unshelve(alarm, why)
 
 
 @alarms.command("take-out")
+@asks
 def take_out(
     alarm: AlarmArgument,
     *,
     why: WhyOption,
-    expect: ExpectOption = None,
-    config: OperatorOption = None,
-    user: UserOption = None,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    lang: LangOption = "fr",
-) -> None:
+) -> Ask:
     """Take an alarm out of service until it is put back."""
     from palier.operations import TakeOut
 
-    what = TakeOut(alarm, why)
-    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+    return TakeOut(alarm, why)
 
 
 @alarms.command("put-back")
+@asks
 def put_back(
     alarm: AlarmArgument,
     *,
     why: WhyOption = "",
-    expect: ExpectOption = None,
-    config: OperatorOption = None,
-    user: UserOption = None,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    lang: LangOption = "fr",
-) -> None:
+) -> Ask:
     """Put an alarm back into service."""
     from palier.operations import PutBack
 
-    what = PutBack(alarm, why)
-    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+    return PutBack(alarm, why)
 
 
 @alarms.command()
+@tells
 def verdict(
     alarm: AlarmArgument,
     verdict: Annotated[str, typer.Argument(metavar="confirmed|refuted|other_cause")],
@@ -212,24 +179,18 @@ def verdict(
         str | None, typer.Option("--cause", metavar="CODE", help="Clause of ISO 15243, e.g. 5.2.2.")
     ] = None,
     text: CommentOption = "",
-    config: OperatorOption = None,
-    user: UserOption = None,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    lang: LangOption = "fr",
-) -> None:
+) -> Ask:
     """Tell what was found behind an alarm: every verdict makes the next diagnosis better."""
     from models.diagnosis.types import Fault
     from palier.operations import CauseCode, Found, GiveVerdict
 
-    what = GiveVerdict(
+    return GiveVerdict(
         alarm,
         one_of("VERDICT", Found, verdict),
         None if found is None else one_of("--found", Fault, found),
         None if cause is None else one_of("--cause", CauseCode, cause),
         text,
     )
-    send(what, config, user=user, json_output=json_output, quiet=quiet, lang=lang)
 
 
 def _open(reader: RecordsReader) -> list[Alarm]:

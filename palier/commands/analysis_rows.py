@@ -71,7 +71,8 @@ class Rows:
     def _sure(self, fault: Fault, confidence: float) -> str:
         if fault is Fault.UNIDENTIFIED:
             return self._named(fault)
-        return f"{self._named(fault)} {self._words.number(100 * confidence, 0)} %"
+        sure = self._words.quantity(round(100 * confidence), "%")
+        return f"{self._named(fault)} {sure}"
 
     def _named(self, said: str) -> str:
         """A fault, or what stands where none is named."""

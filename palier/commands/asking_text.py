@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import secrets
 import shlex
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from palier.options import FAILED, USAGE, CommandError, catalogue
+from palier.options import FAILED, USAGE, CommandError, JsonOption, LangOption, QuietOption, catalogue
 
 if TYPE_CHECKING:
     from palier.historian.records import RecordsReader
     from palier.locale import Catalogue
     from palier.operations import Ask
+    from palier.plant_times import Times
 
 OperatorOption = Annotated[
     Path | None,
@@ -47,21 +49,59 @@ DataOption = Annotated[
     ),
 ]
 
+Build = Callable[..., "Ask"]
+"""Makes what is asked of the arguments of a command."""
+
 _DURATION: Final = re.compile(r"(\d{1,5})(s|m|min|h)")
 _SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 R = TypeVar("R")
 
 
+def asks(build: Build) -> Callable[..., None]:
+    """A command that asks the ingest for what `build` makes of its own parameters.
+
+    The options that all of these commands have stand in `send` alone, behind those of `build`.
+    """
+    return _command(build, _shared())
+
+
+def tells(build: Build) -> Callable[..., None]:
+    """The same for what has no version that could be another by now."""
+    return _command(build, {name: one for name, one in _shared().items() if name != "expect"})
+
+
+def _command(build: Build, shared: Mapping[str, inspect.Parameter]) -> Callable[..., None]:
+    def run(*arguments: Any, **given: Any) -> None:
+        told = {name: given.pop(name) for name in shared}
+        send(build(*arguments, **given), **told)
+
+    told = {name: hint for name, hint in build.__annotations__.items() if name != "return"}
+    run.__doc__, run.__name__, run.__annotations__ = build.__doc__, build.__name__, told
+    hints = inspect.get_annotations(run, globals=build.__globals__, eval_str=True)
+    own = [p.replace(annotation=hints[p.name]) for p in inspect.signature(build).parameters.values()]
+    run.__annotations__ = hints | {name: one.annotation for name, one in shared.items()}
+    run.__signature__ = inspect.Signature([*own, *shared.values()])  # type: ignore[attr-defined]
+    return run
+
+
+@cache
+def _shared() -> Mapping[str, inspect.Parameter]:
+    """The parameters of `send` behind what is asked, as typer reads them."""
+    found = inspect.signature(send, globals=globals() | {"Ask": object}, eval_str=True)
+    _, *shared = found.parameters.values()
+    return {one.name: one for one in shared}
+
+
 def send(
     ask: Ask,
-    config: Path | None,
     *,
-    user: str | None,
-    expect: int | None = None,
-    json_output: bool,
-    quiet: bool,
-    lang: str,
+    expect: ExpectOption = None,
+    config: OperatorOption = None,
+    user: UserOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+    lang: LangOption = "fr",
 ) -> None:
     """Ask, and tell the reply. Raises CommandError where none came, Exit(1) where it was not done."""
     from palier.asking import AskError, OperatorSettings
@@ -119,20 +159,14 @@ def seconds(text: str) -> int | None:
     return length_s
 
 
-def moment_ns(text: str | None) -> int | None:
-    """The time of `--at`, of this computer's time zone where it names none. Raises CommandError."""
+def moment_ns(text: str | None, times: Times) -> int | None:
+    """The time of `--at`, on the clocks of `times` where it names no time zone. Raises CommandError."""
     if text is None:
         return None
     try:
-        at = datetime.fromisoformat(text)
-        return int(at.timestamp()) * 10**9
+        return times.ns(text)
     except (ValueError, OverflowError, OSError) as error:
         raise CommandError(f"--at must be a time like 2026-07-14T08:30, got {text!r}", USAGE) from error
-
-
-def local(ts_ns: int) -> str:
-    """A time as people here read it."""
-    return f"{datetime.fromtimestamp(ts_ns // 10**9, UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
 def read_records(data: Path | None, look: Callable[[RecordsReader], R]) -> R:

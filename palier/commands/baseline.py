@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from palier.options import CommandError, JsonOption, LangOption, QuietOption, catalogue
+from palier.plant_times import times_of
 
-from .asking_text import DataOption, ExpectOption, OperatorOption, UserOption, local, read_records, send
+from .asking_text import DataOption, asks, read_records
 
 if TYPE_CHECKING:
     from palier.historian.records import RecordsReader
-    from palier.operations import Baseline
+    from palier.operations import Ask, Baseline
 
 baseline = typer.Typer(
     help="Show the machines' baselines; confirm one, or have it learned anew.",
@@ -36,7 +37,7 @@ def show(
     lang: LangOption = "fr",
 ) -> None:
     """Show each machine's baseline, from the ingest's records."""
-    words = catalogue(lang)
+    words, times = catalogue(lang), times_of(data)
     found = read_records(data, _read)
     if not every:
         found = list({one.machine: one for one in found}.values())
@@ -47,51 +48,39 @@ def show(
             version=one.version,
             status=words.text(f"baseline.{one.status}"),
             progress=words.number(100 * one.progress, 0),
-            time=local(one.since_ns),
+            time=times.text(one.since_ns),
         )
         typer.echo(json.dumps(one.told(), ensure_ascii=False) if json_output else line)
-    if not found and not quiet and not json_output:
-        typer.echo(words.text("baseline.none"))
+    if not quiet and not json_output:
+        typer.echo(times.note(words) if found else words.text("baseline.none"))
 
 
 @baseline.command()
+@asks
 def confirm(
     machine: MachineArgument,
     *,
     why: Annotated[
         str, typer.Option("--why", metavar="TEXT", help="What you looked at; it is recorded.")
     ] = "",
-    expect: ExpectOption = None,
-    config: OperatorOption = None,
-    user: UserOption = None,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    lang: LangOption = "fr",
-) -> None:
+) -> Ask:
     """Say that a machine was in good health while its baseline was learned."""
     from palier.operations import ConfirmBaseline
 
-    what = ConfirmBaseline(machine, why)
-    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+    return ConfirmBaseline(machine, why)
 
 
 @baseline.command()
+@asks
 def relearn(
     machine: MachineArgument,
     *,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason; it is recorded.")],
-    expect: ExpectOption = None,
-    config: OperatorOption = None,
-    user: UserOption = None,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    lang: LangOption = "fr",
-) -> None:
+) -> Ask:
     """Have a baseline learned anew, after an intervention that was recorded. The old one is kept."""
     from palier.operations import RelearnBaseline
 
-    what = RelearnBaseline(machine, why)
-    send(what, config, user=user, expect=expect, json_output=json_output, quiet=quiet, lang=lang)
+    return RelearnBaseline(machine, why)
 
 
 def _read(reader: RecordsReader) -> list[Baseline]:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from palier.options import JsonOption, LangOption, QuietOption, catalogue
+from palier.plant_times import times_of
 
-from .asking_text import DataOption, OperatorOption, UserOption, local, moment_ns, one_of, read_records, send
+from .asking_text import DataOption, moment_ns, one_of, read_records, tells
 
 if TYPE_CHECKING:
     from palier.historian.rows import InterventionRow
     from palier.locale import Catalogue
+    from palier.operations import Ask
+    from palier.plant_times import Times
 
 intervention = typer.Typer(
     help="Record what was done to a machine, and list it.",
@@ -25,6 +28,7 @@ intervention = typer.Typer(
 
 
 @intervention.command()
+@tells
 def add(
     machine: Annotated[str, typer.Argument(metavar="MACHINE")],
     kind: Annotated[
@@ -38,29 +42,32 @@ def add(
     point: Annotated[
         str, typer.Option("--point", metavar="POINT", help="Where; left out: the machine.")
     ] = "",
-    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="When; left out: now.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="When, like 2026-07-14T08:30, on the plant's clocks (of --data, else this computer's); "
+            "left out: now.",
+        ),
+    ] = None,
+    data: DataOption = None,
     text: Annotated[str, typer.Option("--text", metavar="TEXT", help="What exactly; it is recorded.")] = "",
     cause: Annotated[
         str | None, typer.Option("--cause", metavar="CODE", help="Clause of ISO 15243, e.g. 5.2.2.")
     ] = None,
-    config: OperatorOption = None,
-    user: UserOption = None,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-    lang: LangOption = "fr",
-) -> None:
+) -> Ask:
     """Record what was done: health and remaining life begin anew, a baseline may be learned anew."""
     from palier.operations import CauseCode, Intervene, InterventionKind
 
-    what = Intervene(
+    return Intervene(
         machine,
         one_of("KIND", InterventionKind, kind),
-        moment_ns(at),
+        moment_ns(at, times_of(data)),
         point,
         text,
         None if cause is None else one_of("--cause", CauseCode, cause),
     )
-    send(what, config, user=user, json_output=json_output, quiet=quiet, lang=lang)
 
 
 @intervention.command("list")
@@ -75,18 +82,20 @@ def list_done(
     lang: LangOption = "fr",
 ) -> None:
     """List what was done, oldest first, from the ingest's records."""
-    words = catalogue(lang)
+    words, times = catalogue(lang), times_of(data)
     rows = read_records(data, lambda reader: reader.interventions(machine))
     for row in rows:
-        typer.echo(json.dumps(asdict(row), ensure_ascii=False) if json_output else _line(row, words))
-    if not rows and not quiet and not json_output:
-        typer.echo(words.text("intervention.none"))
+        typer.echo(json.dumps(asdict(row), ensure_ascii=False) if json_output else _line(row, words, times))
+    if not quiet and not json_output:
+        typer.echo(times.note(words) if rows else words.text("intervention.none"))
 
 
-def _line(row: InterventionRow, words: Catalogue) -> str:
+def _line(row: InterventionRow, words: Catalogue, times: Times) -> str:
     place = f"{row.machine}/{row.point}" if row.point else row.machine
     kind = words.text(f"intervention.{row.kind}")
-    lines = [words.text("intervention.line", time=local(row.at_ns), machine=place, kind=kind, who=row.user)]
+    lines = [
+        words.text("intervention.line", time=times.text(row.at_ns), machine=place, kind=kind, who=row.user)
+    ]
     lines += [row.text] if row.text else []
     lines += [words.text("intervention.cause", cause=row.cause)] if row.cause else []
     return "\n    ".join(lines)

@@ -158,7 +158,8 @@ class Questions:
         known, ids, none = load_limits(), point_limits(), self._words.text("plant_new.limits_none")
         for number, limits_id in enumerate(ids, start=1):
             row = known[limits_id]
-            told = ", ".join(part for part in (row.standard, row.scope, row.support) if part)
+            parts = (("standard", row.standard), ("scope", row.scope), ("support", row.support))
+            told = ", ".join(self._label(f"report.{name}_", part) for name, part in parts if part)
             typer.echo(f"{number:4}  {limits_id:27}{told}")
         taken = {str(i + 1): x for i, x in enumerate(ids)} | {x: x for x in ids}
         taken |= {_folded(none): NO_LIMITS, NO_LIMITS: NO_LIMITS}

@@ -13,6 +13,9 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+from .digits import digits_of
+from .spacing import HARD_SPACE, NARROW_SPACE, french
+
 LANGUAGES: Final = ("fr", "en", "ar")
 """French first: it is the language of the floor."""
 
@@ -34,6 +37,16 @@ class Catalogue:
     def direction(self) -> str:
         """ "rtl" for Arabic, otherwise "ltr"."""
         return "rtl" if self.lang == "ar" else "ltr"
+
+    @property
+    def colon(self) -> str:
+        """What stands between a name and what is said of it."""
+        return f"{HARD_SPACE}: " if self.lang == "fr" else ": "
+
+    @property
+    def semicolon(self) -> str:
+        """What stands between two sentences of one line."""
+        return {"fr": f"{NARROW_SPACE}; ", "ar": "؛ "}.get(self.lang, "; ")
 
     def __contains__(self, key: str) -> bool:
         return key in self._text
@@ -63,8 +76,14 @@ class Catalogue:
         whole = whole.replace(",", _THOUSANDS[self.lang]).replace("-", "\u2212")
         return f"{whole}{_DECIMAL[self.lang]}{part}" if part else whole
 
+    def quantity(self, x: float, unit: str) -> str:
+        """A number with its unit on the same line, with the digits that such a unit is told with."""
+        told = self.number(x, digits_of(x, unit))
+        return f"{told}{HARD_SPACE}{unit}" if unit not in ("", "1") else told
+
 
 @cache
 def _load(lang: str) -> Mapping[str, str]:
     data = tomllib.loads(resources.files(__name__).joinpath(f"{lang}.toml").read_text("utf-8"))
-    return {f"{table}.{key}": text for table, entries in data.items() for key, text in entries.items()}
+    told = {f"{table}.{key}": text for table, entries in data.items() for key, text in entries.items()}
+    return {key: french(text) for key, text in told.items()} if lang == "fr" else told

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from models.advice import ABNORMAL, Deadline, Demand, InForce, Lasting, asked_of, raised, sooner
-from models.advice.advise import task_of
+from models.advice import ABNORMAL, Deadline, Demand, InForce, Lasting, asked_of, over_drive, raised, sooner
+from models.advice.advise import task_on
 from models.detection.bands import ALERT_RATIO
 from models.diagnosis.severity import Action
 from models.diagnosis.types import BEARING_FAULTS, Fault
-from models.types import PointSpec, State
+from models.types import MachineSpec, PointSpec, State
 
 from .figures import temperature_limits
-from .found import DiagnosisFound, Found, StateFound
-from .values import Criterion, DiagnosisLine, Recommendation
+from .found import DiagnosisFound, Found
+from .values import Criterion, DiagnosisLine, Recommendation, Verdict
 
 CALM: Final = frozenset({State.NORMAL, State.LEARNING})
 """What a point is said to be in that was judged and is not abnormal, or begins anew after work."""
@@ -43,7 +43,7 @@ def diagnoses_of(found: Found) -> tuple[DiagnosisLine, ...]:
         named = one.fault not in NO_FAULT
         lines.setdefault(
             (one.fault, one.at if named else one.point),
-            _line(one, is_current(found, one.point, one.ts_ns)),
+            _line(one, found.machine, is_current(found, one.point, one.ts_ns)),
         )
     return tuple(
         sorted(
@@ -82,7 +82,7 @@ def recommendations_of(found: Found, diagnoses: Sequence[DiagnosisLine]) -> tupl
     return (_of_state(found, worst),)
 
 
-def _of_state(found: Found, worst: StateFound) -> Recommendation:
+def _of_state(found: Found, worst: Verdict) -> Recommendation:
     """Something is wrong at a point, and nothing is named."""
     action, asked_h = asked_of(worst.severity, found.machine.criticality)
     told = sooner(Deadline(asked_h, worst.ts_ns), _lasting(found, worst.point))
@@ -93,14 +93,14 @@ def _of_state(found: Found, worst: StateFound) -> Recommendation:
         action=str(action),
         deadline_h=told.hours,
         due_ns=told.due_ns,
-        task=task_of(Fault.UNIDENTIFIED),
+        task=task_on(found.machine, Fault.UNIDENTIFIED),
         confirm=("full_survey",),
         acceptance=tuple(_criteria(found, worst.point, Fault.UNIDENTIFIED)),
         plan_ns=_planned(found, worst.point),
     )
 
 
-def _line(one: DiagnosisFound, current: bool) -> DiagnosisLine:
+def _line(one: DiagnosisFound, machine: MachineSpec, current: bool) -> DiagnosisLine:
     return DiagnosisLine(
         point=one.point,
         at=one.at,
@@ -110,14 +110,14 @@ def _line(one: DiagnosisFound, current: bool) -> DiagnosisLine:
         severity=one.severity,
         evidence=one.evidence,
         not_separated=one.not_separated,
-        separate_by=one.separate_by,
+        separate_by=over_drive(one.separate_by, machine),
         reason=one.reason,
         remedy=one.remedy,
         current=current,
     )
 
 
-def _recommendation(found: Found, line: DiagnosisLine, state: StateFound | None) -> Recommendation:
+def _recommendation(found: Found, line: DiagnosisLine, state: Verdict | None) -> Recommendation:
     fault = Fault(line.fault) if line.fault in set(Fault) else Fault.UNIDENTIFIED
     row = next(d for d in found.diagnoses if (d.point, d.fault, d.at) == (line.point, line.fault, line.at))
     by_fault = Demand(row.severity, row.action, Deadline(row.deadline_h, row.ts_ns))
@@ -131,7 +131,7 @@ def _recommendation(found: Found, line: DiagnosisLine, state: StateFound | None)
         action=str(asked.action),
         deadline_h=told.hours,
         due_ns=told.due_ns,
-        task=task_of(fault),
+        task=task_on(found.machine, fault),
         confirm=line.separate_by,
         acceptance=tuple(_criteria(found, line.at or line.point, fault))
         if asked.action != Action.NONE

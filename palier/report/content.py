@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 
 from models.detection.zones import LimitSet, judge
-from models.types import PointSpec, Quantity, State
+from models.types import PointSpec, Quantity, State, is_ambient
 from palier.local_time import local
 
 from .advised import diagnoses_of, is_current, recommendations_of
 from .figures import spectrum_figures, temperature_limits, trend_figures
-from .found import ChannelFound, Course, Found, LifeFound, ReadingFound, StateFound
+from .found import ChannelFound, Course, Found, LifeFound, ReadingFound
 from .gaps import gaps_of
 from .values import (
     BaselineLine,
@@ -32,7 +32,6 @@ from .values import (
     Report,
     Sensor,
     Speed,
-    Verdict,
 )
 
 _DATA: Final = (
@@ -52,12 +51,11 @@ def report_of(found: Found, *, version: str) -> Report:
     temperatures = _readings(found, Quantity.TEMPERATURE)
     speed = _speed(found)
     limits = _limits(found, temperatures)
-    verdicts = [_verdict(one) for one in found.states]
     return Report(
         head=_head(found),
-        verdict=next((one for one in verdicts if not one.point), None),
+        verdict=next((one for one in found.states if not one.point), None),
         points=tuple(_point(found, point) for point in machine.points),
-        point_verdicts=tuple(one for one in verdicts if one.point),
+        point_verdicts=tuple(one for one in found.states if one.point),
         speed=speed,
         loads=(*_readings(found, Quantity.LOAD), *_loads(found)),
         limits=limits,
@@ -126,12 +124,13 @@ def _head(found: Found) -> Head:
     )
 
 
-def _verdict(state: StateFound) -> Verdict:
-    return Verdict(**{f.name: getattr(state, f.name) for f in fields(Verdict)})
-
-
 def _point(found: Found, point: PointSpec) -> PointLine:
     bearing = point.bearing
+    lasting = {
+        one.place[1]: 1 / one.resolution_hz
+        for one in found.spectra
+        if one.place[0] == point.id and one.of_waveform and one.resolution_hz
+    }  # of the blocks that came; before the first what the plant announces
     sensors = tuple(
         Sensor(
             c.id,
@@ -139,7 +138,7 @@ def _point(found: Found, point: PointSpec) -> PointLine:
             c.unit,
             c.direction,
             c.fs_hz,
-            c.n_samples / c.fs_hz if c.n_samples and c.fs_hz else None,
+            lasting.get(c.id, c.n_samples / c.fs_hz if c.n_samples and c.fs_hz else None),
         )
         for c in point.channels
     )
@@ -256,7 +255,8 @@ def _readings(found: Found, quantity: Quantity) -> tuple[ReadingLine, ...]:
 def _reading(found: Found, one: ReadingFound, quantity: Quantity) -> ReadingLine:
     point = found.machine.point(one.place[0])
     limits = found.limits.get(temperature_limits(found.machine)) if quantity is Quantity.TEMPERATURE else None
-    said = judge(one.value, limits) if limits and point and point.bearing else None
+    housing = point is not None and point.bearing is not None and not is_ambient(*one.place)
+    said = judge(one.value, limits) if limits and housing else None
     return ReadingLine(
         point=one.place[0],
         channel=one.place[1],

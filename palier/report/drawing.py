@@ -24,7 +24,7 @@ SPECTRUM_SIZE: Final = (720, 196)
 TREND_SIZE: Final = (720, 178)
 
 
-def spectrum_plot(figure: SpectrumFigure, words: Words) -> str:
+def spectrum_plot(figure: SpectrumFigure, words: Words, size: tuple[int, int] = SPECTRUM_SIZE) -> str:
     """A spectrum with its markers and their tolerance."""
     top = figure.frequency_hz[-1]
     marks = [
@@ -44,7 +44,7 @@ def spectrum_plot(figure: SpectrumFigure, words: Words) -> str:
         y=Axis(words.t(f"axis_{figure.kind}")),
         number=words.number,
         marks=marks,
-        size=SPECTRUM_SIZE,
+        size=size,
     )
 
 
@@ -55,6 +55,7 @@ def trend_plot(
     limits: Mapping[str, LimitSet],
     span_s: tuple[float, float],
     events: Sequence[Event] = (),
+    size: tuple[int, int] = TREND_SIZE,
 ) -> str:
     """The trend of a point's channels behind its zones, with what happened; `span_s` is the period in s."""
     row = limits.get(figure.limits)
@@ -74,7 +75,7 @@ def trend_plot(
         bands=tuple(_bands(row, words)),
         levels=(*_limits(row, words), *_baselines(figure, words)),
         marks=tuple(_marks(figure.point, events, words)),
-        size=TREND_SIZE,
+        size=size,
     )
 
 

@@ -15,6 +15,8 @@ from palier.historian.rows import InterventionRow, Transition, VerdictRow
 from palier.operations import Baseline
 from palier.plant import Plant
 
+from .values import Verdict
+
 Place = tuple[str, str]
 """(point, channel)."""
 
@@ -85,21 +87,6 @@ class SpectrumFound:
 
 
 @dataclass(frozen=True, slots=True)
-class StateFound:
-    """What a point (or, point "", the machine) is said to be in."""
-
-    point: str
-    ts_ns: int
-    state: str
-    learning: bool
-    severity: int
-    zone: str | None
-    value: float | None
-    reason: str | None
-    remedy: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class DiagnosisFound:
     """One fault as it was told at a point, or that none is named ("none"), or nobody can say ("refused")."""
 
@@ -163,7 +150,7 @@ class Found:
     channels: tuple[ChannelFound, ...] = ()
     readings: tuple[ReadingFound, ...] = ()
     spectra: tuple[SpectrumFound, ...] = ()
-    states: tuple[StateFound, ...] = ()
+    states: tuple[Verdict, ...] = ()
     diagnoses: tuple[DiagnosisFound, ...] = ()
     lives: tuple[LifeFound, ...] = ()
     baseline: Baseline | None = None

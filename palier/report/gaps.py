@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from models.types import PointSpec, Quantity, State
+from models.types import PointSpec, Quantity, State, is_ambient
 from palier.operations import BaselineStatus
 
 from .found import ChannelFound, Found
@@ -69,7 +69,7 @@ def _machine(found: Found, speed: Speed) -> Iterator[Gap]:
     elif found.baseline.status is BaselineStatus.LEARNING:
         told = {"progress": 100 * found.baseline.progress}
         yield Gap("baseline_learning", params=told, reason="baseline_too_short", remedy="finish_learning")
-    if _has(found, Quantity.TEMPERATURE):
+    if _has(found, Quantity.TEMPERATURE) and not any(is_ambient(*one.place) for one in found.readings):
         yield Gap("temperature_rise", reason="ambient_unknown", remedy="give_ambient")
 
 

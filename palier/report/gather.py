@@ -35,10 +35,10 @@ from .found import (
     Place,
     ReadingFound,
     SpectrumFound,
-    StateFound,
 )
 from .healthy import levels_of
 from .spectra import kept_spectra, whole_spectra
+from .values import Verdict
 
 DAY_NS: Final = 24 * HOUR_NS
 BUCKETS: Final = 360
@@ -159,7 +159,7 @@ class _Series:
         unit = _text(table.columns["unit"][-1]) or ""
         return ReadingFound(place, int(table.ts_ns[-1]), value, unit, self._course("reading", "value", place))
 
-    def states(self) -> tuple[StateFound, ...]:
+    def states(self) -> tuple[Verdict, ...]:
         """The newest state of the machine and of each point."""
         points = ("", *(point.id for point in self._found.machine.points))
         tables = [(point, self._newest("state", _STATE, (point, ""), 1)) for point in points]
@@ -288,9 +288,9 @@ def _block(table: Table) -> Block:
     return Block(int(table.ts_ns[-1]), frame, features, _number(table.columns["speed_rpm"][-1]))
 
 
-def _state(point: str, table: Table) -> StateFound:
+def _state(point: str, table: Table) -> Verdict:
     row = {name: table.columns[name][-1] for name in _STATE}
-    return StateFound(
+    return Verdict(
         point,
         int(table.ts_ns[-1]),
         _text(row["state"]) or "unknown",

@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from html import escape
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from .ticks import digits, multiples, nice_step, time_ticks
 
 NumberText = Callable[[float, int], str]
 """A number with so many digits behind the point, as people write it."""
@@ -56,22 +58,6 @@ LABEL_ROWS: Final = 3
 
 MOST_POINTS: Final = 900
 """Of a line, more than the plot has pixels: of more the lowest and the highest of each stretch are drawn."""
-
-DAY_S: Final = 86_400
-_TIME_STEPS_S: Final = (
-    60,
-    300,
-    900,
-    3600,
-    7200,
-    21_600,
-    43_200,
-    DAY_S,
-    2 * DAY_S,
-    5 * DAY_S,
-    10 * DAY_S,
-    30 * DAY_S,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +218,10 @@ class _Canvas:
     def grid(self) -> Iterator[str]:
         """Lines and numbers of both axes."""
         step = nice_step(self._extent.top - self._extent.bottom, 5)
-        for value in _multiples(self._extent.bottom, self._extent.top, step):
+        for value in multiples(self._extent.bottom, self._extent.top, step):
             at = self._py(value)
             yield _path(f"M{self._left:.1f} {at:.1f}H{self._right:.1f}", GRID, 0.6)
-            yield _text(self._left - 5, at + 3.2, self._number(value, _digits(step)), "end")
+            yield _text(self._left - 5, at + 3.2, self._number(value, digits(step)), "end")
         for value, text in self._x_ticks():
             at = self._px(value)
             yield _path(f"M{at:.1f} {self._top:.1f}V{self._bottom:.1f}", GRID, 0.6)
@@ -246,7 +232,7 @@ class _Canvas:
         if self._x.zone is not None:
             return time_ticks(left, right, self._x.zone)
         step = nice_step(right - left, 9)
-        return [(value, self._number(value, _digits(step))) for value in _multiples(left, right, step)]
+        return [(value, self._number(value, digits(step))) for value in multiples(left, right, step)]
 
     def name_marks(self, marks: Sequence[Mark]) -> None:
         """Find a row over the plot for the name of each marker, as far as there is room for it."""
@@ -332,33 +318,6 @@ class _Canvas:
             yield _path(f"M{at:.1f} {self._bottom + 24:.1f}h14", tone, 1.6)
             yield _text(at + 18, self._bottom + 27, line.name, "start", tone)
             at += 30 + len(line.name) * LETTER_PX
-
-
-def nice_step(span: float, most: int) -> float:
-    """The distance of ticks, 1, 2 or 5 times a power of ten, so that at most `most` of them fit."""
-    rough = span / max(most, 1)
-    power = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
-    return next(power * k for k in (1, 2, 5, 10) if power * k >= rough * (1 - 1e-9))
-
-
-def time_ticks(first_s: float, last_s: float, zone: tzinfo, most: int = 9) -> list[tuple[float, str]]:
-    """Times to write under an axis (s since 1970) and their texts: days from midnight on, else hours."""
-    fitting = [step for step in _TIME_STEPS_S if (last_s - first_s) / step <= most]
-    step = fitting[0] if fitting else 30 * DAY_S * math.ceil((last_s - first_s) / most / 30 / DAY_S)
-    aside = datetime.fromtimestamp(first_s, zone).utcoffset()
-    shift = 0.0 if aside is None else aside.total_seconds()
-    form = "%d/%m" if step >= DAY_S else "%H:%M"
-    times = [value - shift for value in _multiples(first_s + shift, last_s + shift, float(step))]
-    return [(at, datetime.fromtimestamp(at, zone).strftime(form)) for at in times]
-
-
-def _multiples(low: float, high: float, step: float) -> list[float]:
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [k * step for k in range(first, last + 1)]
-
-
-def _digits(step: float) -> int:
-    return max(0, -math.floor(math.log10(step) + 1e-9))
 
 
 def thinned(

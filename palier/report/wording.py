@@ -9,11 +9,14 @@ from typing import Final
 
 from models.advice.advise import LEADS, UNTOLD
 from models.diagnosis.types import EvidenceItem, Fault
+from models.features.bands import SEARCH
 from models.features.catalogue import CATALOGUE
 from palier.advice_text import action_text, confirm_text, evidence_text, fault_text, figure
 from palier.life_text import assumption_text, life_text
 from palier.local_time import local, zone_of
-from palier.typesetting import HARD_SPACE, Typeset
+from palier.locale.spacing import HARD_SPACE
+from palier.reason_text import BY_MODEL, reason_text
+from palier.typesetting import Typeset
 
 from .values import Criterion, Event, Gap, LifeLine, Marker, Recommendation, Speed
 
@@ -97,6 +100,10 @@ class Words:
         """Names one after the other."""
         return ("، " if self.lang == "ar" else ", ").join(names)
 
+    def spectra_note(self) -> str:
+        """What the markers of spectra are, and how wide their bands."""
+        return self.t("spectra_note", tolerance=self.number(100 * SEARCH, 1))
+
     def feature(self, name: str) -> str:
         """The name of an indicator."""
         if name == "temperature_c":
@@ -135,7 +142,9 @@ class Words:
             return f"{item.key} {dict(params)}"
 
     def reason(self, key: str | None) -> str:
-        """Why not."""
+        """Why not; of a point that a model of the registry watches, what that model sees."""
+        if key and key.startswith(BY_MODEL):
+            return reason_text(key, self._catalogue)
         return self.of("refusal", key) if key else ""
 
     def remedy(self, key: str | None) -> str:

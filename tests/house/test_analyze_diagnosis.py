@@ -111,8 +111,9 @@ def test_the_text_says_what_was_found_and_on_what_evidence(
 ) -> None:
     code, out, _ = run(capsys, "analyze", outer, *ASKED, *TURNING)
     assert code == 0
-    assert "diagnostic : bague externe du roulement, confiance 9" in out
-    assert "+ raies de défaut, bague externe : 5 harmoniques sur 5 au-dessus du seuil, à 88,5 Hz" in out
+    assert "diagnostic\u00a0: bague externe du roulement, confiance 9" in out
+    assert "+ raies de défaut, bague externe\u00a0: 5 harmoniques sur 5" in out
+    assert "au-dessus du seuil, à 88,5\u00a0Hz" in out
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -145,9 +146,15 @@ def test_many_records_end_with_what_was_named_of_each_fault(
     assert out.count(words.text("fault.outer_ring") + " 9") == 2
 
 
+@pytest.mark.long
 def test_the_rigs_damage_is_named_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     npz, index = data_folder("hitsm", "mfs.npz"), data_folder("hitsm", "index_mfs.csv")
-    _, out, _ = run(capsys, "analyze", str(npz), "--index", str(index), "--bearing", "6205", "--json", "-q")
+    code, out, err = run(
+        capsys, "analyze", str(npz), "--index", str(index), "--bearing", "6205", "--json", "-q"
+    )
+    assert (code, err) == (0, "")
     found = [json.loads(line) for line in out.splitlines()]
+    leading = Counter((r["labels"]["fault"], r["leading"]) for r in found if r["labels"]["fault"] != "N")
+    assert leading == {("IR", "bpfi"): 9, ("OR", "bpfo"): 9}
     named = Counter((r["labels"]["fault"], *(d["fault"] for d in r["diagnosis"])) for r in found)
     assert named == {("IR", "inner_ring"): 9, ("OR", "outer_ring"): 9, ("N",): 3}

@@ -92,7 +92,7 @@ def test_an_anomaly_that_no_rule_explains_is_told_as_such(
     (found,) = as_object(capsys, path, *JUDGED)["diagnosis"]
     assert found["fault"] == "unidentified"
     _, out, _ = run(capsys, path, *JUDGED)
-    assert "diagnostic : anomalie non identifiée, gravité 3 sur 5" in out
+    assert "diagnostic\u00a0: anomalie non identifiée, gravité 3 sur 5" in out
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -110,9 +110,9 @@ def test_the_advice_is_short_and_follows_its_diagnosis(
 def test_what_was_not_given_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     _, out, _ = run(capsys, saved(tmp_path, shaking(4.0, 0.3)), "--fs", str(FS_HZ))
     (line,) = (line for line in out.splitlines() if "Remède" in line)
-    assert line.lstrip().startswith("Non jugé : l'unité du signal n'est pas connue. Remède : ")
+    assert line.lstrip().startswith("Non jugé\u00a0: l'unité du signal n'est pas connue. Remède\u00a0: ")
     assert line.endswith(
-        "Il manque aussi : vitesse de rotation (--rpm ou --rpm-range), roulement (--bearing), "
+        "Il manque aussi\u00a0: vitesse de rotation (--rpm ou --rpm-range), roulement (--bearing), "
         "limites (--limits)."
     )
 
@@ -217,7 +217,8 @@ def test_a_nameplates_speed_is_looked_for_so_near_to_it(
     assert record["speed_source"] == "estimated"
     assert record["speed_hz"] == pytest.approx(SPEED_HZ, rel=1e-3)
     assert 0 < record["speed_sigma_hz"] < 0.02
-    assert "vitesse estimée 1\u202f482 ± 1 tr/min" in run(capsys, path, *wrong, "--rpm-tolerance", "3")[1]
+    told = run(capsys, path, *wrong, "--rpm-tolerance", "3")[1]
+    assert "vitesse estimée 1\u202f482 ± 1\u00a0tr/min" in told
 
 
 def test_a_nameplates_speed_that_does_not_show_keeps_its_tolerance(
@@ -227,7 +228,7 @@ def test_a_nameplates_speed_that_does_not_show_keeps_its_tolerance(
     record = as_object(capsys, *arguments, "--rpm-tolerance", "2")
     assert (record["speed_source"], record["rpm"]) == ("given", float(RPM))
     assert record["speed_sigma_hz"] == pytest.approx(0.01 * SPEED_HZ)
-    assert "vitesse donnée 1\u202f482 ± 30 tr/min" in run(capsys, *arguments, "--rpm-tolerance", "2")[1]
+    assert "vitesse donnée 1\u202f482 ± 30\u00a0tr/min" in run(capsys, *arguments, "--rpm-tolerance", "2")[1]
 
 
 def test_the_snapshot_of_a_machine_after_its_end_is_stopped(capsys: pytest.CaptureFixture[str]) -> None:

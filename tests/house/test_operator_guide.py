@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from palier.children import free_port
 from palier.plant import sample_plant_path
-from tests.support.services import answers, mosquitto_path
+from tests.support.services import answers, free_port, mosquitto_path
 from tests.support.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -73,15 +73,14 @@ def test_every_fault_task_action_and_measurement_has_words(lang: str) -> None:
     assert not wanted - WORDS[lang].keys()
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_every_feature_that_evidence_names_has_a_short_name(lang: str) -> None:
+def test_every_feature_that_evidence_names_has_a_short_name() -> None:
     named = {f"evidence.of_{name}" for name in WATCHED}
     for fault in CASES:
         found = diagnose(*case(fault))
         assert isinstance(found, tuple)
         items = [item for d in found for item in d.evidence]
         named |= {f"evidence.of_{i.params['feature']}" for i in items if i.key == "raised"}
-    assert not named - WORDS[lang].keys()
+    assert not {lang: absent for lang in LANGUAGES if (absent := named - WORDS[lang].keys())}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -126,23 +125,23 @@ def advice(fault: Fault, severity: int, *items: EvidenceItem) -> Advice:
 def test_the_french_of_an_outer_ring_is_that_of_the_trade() -> None:
     lines = finding(Fault.OUTER_RING).evidence[0]
     assert advice_text(advice(Fault.OUTER_RING, 3, lines), WORDS["fr"]) == (
-        "M-1, point COA : chocs à 88,5 Hz, 4 raies sur 5. "
-        "Défaut probable : bague externe du roulement (85 %). "
-        "À planifier sous 4 semaines : commander et remplacer le roulement. "
-        "Confirmer : enveloppe au collecteur."
+        "M-1, point COA\u00a0: chocs à 88,5\u00a0Hz, 4 raies sur 5. "
+        "Défaut probable\u00a0: bague externe du roulement (85\u00a0%). "
+        "À planifier sous 4 semaines\u00a0: commander et remplacer le roulement. "
+        "Confirmer\u00a0: enveloppe au collecteur."
     )
 
 
 def test_a_velocity_is_told_with_its_unit_and_zone() -> None:
     item = longest("velocity_zone")
     told = replace(item, params={"velocity": 6.3, "zone": "C"})
-    assert evidence_text(told, WORDS["fr"]) == "vitesse vibratoire 6,3 mm/s eff., zone C"
+    assert evidence_text(told, WORDS["fr"]) == "vitesse vibratoire 6,3\u00a0mm/s eff., zone C"
     assert evidence_text(told, WORDS["en"]) == "velocity 6.3 mm/s RMS, zone C"
 
 
 def test_shares_are_told_in_percent() -> None:
     item = EvidenceItem("share_1x", 0.3, 1.0, params={"value": 0.824, "limit": 0.7})
-    assert evidence_text(item, WORDS["fr"]) == "1× : 82,4 % de l'énergie"
+    assert evidence_text(item, WORDS["fr"]) == "1×\u00a0: 82,4\u00a0% de l'énergie"
 
 
 @pytest.mark.parametrize(
@@ -155,13 +154,13 @@ def test_numbers_have_about_three_figures(value: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("hours", "text"),
     [
-        (72.0, "72 h"),
+        (72.0, "72\u00a0h"),
         (168.0, "1 semaine"),
         (672.0, "4 semaines"),
         (720.0, "30 jours"),
         (240.0, "10 jours"),
-        (3.9, "3 h"),
-        (71.999_999_999_9, "72 h"),
+        (3.9, "3\u00a0h"),
+        (71.999_999_999_9, "72\u00a0h"),
         (143.0, "5 jours"),
         (0.4, "maintenant"),
     ],
@@ -195,8 +194,8 @@ def test_a_bearing_is_no_housing() -> None:
 def test_what_there_is_room_for_is_told_and_nothing_else() -> None:
     short = replace(advice(Fault.BELT, 3, longest("unsteady")), not_separated=(Fault.CAGE,), blocks=1)
     text = advice_text(short, WORDS["fr"])
-    assert "Peut aussi être : cage de roulement." in text
-    assert "Blocs mesurés : 1 seulement." in text
+    assert "Peut aussi être\u00a0: cage de roulement." in text
+    assert "Blocs mesurés\u00a0: 1 seulement." in text
 
 
 @pytest.mark.parametrize(("stage", "word"), [(2, "naissant"), (3, "établi"), (4, "avancé")])
@@ -208,6 +207,14 @@ def test_how_far_a_bearing_has_come_is_told(stage: int, word: str) -> None:
 def test_beside_a_grave_fault_nothing_is_called_early() -> None:
     grave = replace(advice(Fault.OUTER_RING, 4, longest("warmer")), stage=2)
     assert "naissant" not in advice_text(grave, WORDS["fr"])
+
+
+def test_beside_a_machine_in_danger_nothing_is_called_early() -> None:
+    early = replace(advice(Fault.OUTER_RING, 3, longest("warmer")), stage=2)
+    assert "naissant" in advice_text(early, WORDS["fr"])
+    assert "naissant" not in advice_text(replace(early, in_danger=True), WORDS["fr"])
+    late = replace(early, stage=3, in_danger=True)
+    assert "établi" in advice_text(late, WORDS["fr"])
 
 
 def test_of_many_look_alikes_the_first_are_told_where_there_is_no_room_for_all() -> None:
@@ -222,4 +229,4 @@ def test_of_many_look_alikes_the_first_are_told_where_there_is_no_room_for_all()
 
 
 def test_words_are_counted_as_a_reader_does() -> None:
-    assert count_words("M-1, point DE : 1× = 82,4 % ; l'arbre.") == 6
+    assert count_words("M-1, point DE\u00a0: 1× = 82,4\u00a0%\u202f; l'arbre.") == 6

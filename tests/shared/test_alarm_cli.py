@@ -197,7 +197,7 @@ def test_the_list_is_read_from_the_records_the_most_urgent_first(data: Path) -> 
     shown = run(alarms, "list", "--data", str(data)).output.splitlines()
     assert shown[0].startswith(f"{ID}  DANGER, acquittée, priorité haute, depuis 1970-01-01")
     assert "À faire" in shown[1]
-    assert any("en veille jusqu'à" in line and "h.alami : essai" in line for line in shown)
+    assert any("en veille jusqu'à" in line and "h.alami\u00a0: essai" in line for line in shown)
     told = [
         json.loads(line) for line in run(alarms, "list", "--data", str(data), "--json").output.splitlines()
     ]
@@ -216,11 +216,25 @@ def test_one_alarm_is_shown_with_its_cause_and_its_history(tmp_path: Path) -> No
     assert "Peut-être aussi" in shown
     assert "remplacer le roulement" in shown
     assert "apparue" in shown
-    assert "acquittée (h.alami : vu)" in shown
+    assert "acquittée (h.alami\u00a0: vu)" in shown
     told = json.loads(run(alarms, "show", ID, "--data", str(folder.path), "--json").output)
     assert (told["fault"], told["confidence"], told["deadline_h"]) == ("outer_ring", 0.87, 672.0)
     assert [one["what"] for one in told["history"]] == ["raised", "acknowledged"]
     assert isinstance(run(alarms, "show", "X/vibration", "--data", str(folder.path)).exception, CommandError)
+
+
+def test_times_are_those_of_the_plant_and_say_so(data: Path) -> None:
+    DataFolder(data).note_timezone("Asia/Kolkata")  # half an hour off every zone of a computer nearby
+    shown = run(alarms, "list", "--data", str(data)).output.splitlines()
+    assert "depuis 1970-01-01 05:40" in shown[0]
+    assert shown[-1] == "Heures du fuseau de l'usine\u00a0: Asia/Kolkata."
+    quiet = run(alarms, "list", "--data", str(data), "--quiet").output
+    assert "Asia/Kolkata" not in quiet
+    assert "Asia/Kolkata" in run(intervention, "list", "--data", str(data)).output
+
+
+def test_without_a_noted_zone_times_say_whose_they_are(data: Path) -> None:
+    assert "fuseau de cet ordinateur" in run(baseline, "show", "--data", str(data)).output
 
 
 def test_figures_are_read_from_the_records(data: Path) -> None:
@@ -236,7 +250,7 @@ def test_interventions_and_baselines_are_listed(data: Path) -> None:
         run(intervention, "list", "--data", str(data), "--machine", "X").output.strip().startswith("Aucune")
     )
     shown = run(baseline, "show", "--data", str(data)).output
-    assert f"{MACHINE}  version 2, apprentissage, 0 %" in shown
+    assert f"{MACHINE}  version 2, apprentissage, 0\u00a0%" in shown
 
 
 @pytest.mark.parametrize("lang", ["fr", "en", "ar"])
@@ -258,3 +272,15 @@ def test_without_data_the_folder_of_the_last_demonstration_is_told(
     last = tmp_path / "demo" / "run-20261102-080000" / "data"
     last.mkdir(parents=True)
     assert f"--data {last}" in str(run(alarms, "list").exception)
+
+
+def test_a_time_without_a_zone_is_on_the_clocks_of_the_plant(
+    host: FakeAlarmHost, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    DataFolder(data).note_timezone("Asia/Tokyo")
+    at = ("--at", "2026-05-28T20:00", "--data", str(data))
+    assert run(intervention, "add", MACHINE, "greasing", *at).exit_code == 0
+    assert host.commands[-1].ask.at_ns == 1_779_966_000 * 10**9  # type: ignore[union-attr]  # 11:00 UTC
+    monkeypatch.setenv("PALIER_INGEST_DATA", str(data))
+    wrong = run(intervention, "add", MACHINE, "greasing", "--at", "tantôt")
+    assert "--at must be a time like" in str(wrong.exception)

@@ -15,7 +15,7 @@ def test_a_ratio_is_told_without_a_unit() -> None:
 
 def test_a_level_is_told_with_its_unit() -> None:
     cause = Cause("velocity_rms_mm_s", 5.0, "mm/s", alert=4.5, level=Level.ALERT)
-    assert measured_line(cause, Catalogue("fr")).endswith("5,00 mm/s (limite 4,50 mm/s)")
+    assert measured_line(cause, Catalogue("fr")).endswith("5,00\u00a0mm/s (limite 4,50\u00a0mm/s)")
 
 
 def shown(*values: float) -> list[str]:
@@ -29,14 +29,20 @@ def shown(*values: float) -> list[str]:
 
 def test_what_is_below_its_limit_is_no_cause() -> None:
     (only,) = shown(11.0, 5.0)
-    assert only.endswith(": 11,00 mm/s (limite 9,50 mm/s)")
+    assert only.endswith(": 11,0\u00a0mm/s (limite 9,50\u00a0mm/s)")
 
 
 def test_a_value_between_two_limits_is_told_with_the_one_it_exceeds() -> None:
     (only,) = shown(8.24)
-    assert only.endswith(": 8,24 mm/s (limite 6,10 mm/s)")
+    assert only.endswith(": 8,24\u00a0mm/s (limite 6,10\u00a0mm/s)")
 
 
 def test_where_all_is_below_the_first_is_told_as_such() -> None:
     (only,) = shown(5.8, 5.0)
-    assert only.endswith(": 5,80 mm/s, de nouveau sous la limite 6,10 mm/s")
+    assert only.endswith(": 5,80\u00a0mm/s, de nouveau sous la limite 6,10\u00a0mm/s")
+
+
+def test_a_value_without_a_limit_keeps_its_unit() -> None:
+    cause = Cause("velocity_rms_mm_s", 5.0, "mm/s")
+    assert measured_line(cause, Catalogue("fr")).endswith("5,00\u00a0mm/s")
+    assert measured_line(Cause("frames_missing", 3.0, level=Level.ALERT), Catalogue("fr")).endswith(": 3")

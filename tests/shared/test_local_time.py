@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from palier import local_time
 from palier.local_time import NS, NoSuchZoneError, local, offsets, zone_of
+from palier.plant_times import times_in
 from tests.support.local_times import told_by
 
 NOVEMBER_NS = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()) * NS
@@ -58,3 +59,10 @@ def test_the_offsets_tell_what_the_zone_tells(zone: str, aside_min: int) -> None
 def test_what_is_no_zone_is_refused(name: str) -> None:
     with pytest.raises(NoSuchZoneError, match="there is no time zone"):
         zone_of(name)
+
+
+def test_a_time_that_a_person_wrote_is_the_plants_unless_it_names_a_zone() -> None:
+    plant = times_in("Africa/Casablanca")
+    assert plant.ns("2026-07-14T08:30") == plant.ns("2026-07-14T07:30+00:00")
+    assert plant.text(plant.ns("2026-07-14T08:30")) == "2026-07-14 08:30"
+    assert times_in("nowhere") == times_in("")

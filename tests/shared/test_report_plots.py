@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from palier.local_time import zone_of
 from palier.locale import Catalogue
 from palier.report.overlay import overlaid
-from palier.report.plots import MOST_POINTS, Axis, Band, Level, Line, Mark, nice_step, plot, time_ticks
+from palier.report.plots import MOST_POINTS, Axis, Band, Level, Line, Mark, plot
+from palier.report.ticks import nice_step, time_ticks
 
 NUMBER = Catalogue("fr").number
 SVG = "{http://www.w3.org/2000/svg}"
@@ -108,3 +110,14 @@ def test_words_whose_letters_join_lie_over_the_drawing() -> None:
     assert "التردد</text>" not in arabic
     french = plot([], title="t", description="d", x=Axis("Hz"), y=Axis("mm/s"), number=NUMBER)
     assert overlaid(french) == french
+
+
+@pytest.mark.parametrize("days", [2, 10, 90])
+def test_ticks_follow_the_clocks_where_they_are_put_back(days: int) -> None:
+    zone = zone_of("Europe/Paris")
+    change = datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp()  # from 03:00 to 02:00
+    ticks = time_ticks(change - days / 2 * 86_400, change + days / 2 * 86_400, zone)
+    clocks = [datetime.fromtimestamp(at, zone) for at, _ in ticks]
+    assert {clock.minute for clock in clocks} == {0}
+    assert all(clock.hour % 6 == 0 for clock in clocks)
+    assert len({clock.utcoffset() for clock in clocks}) == 2

@@ -26,3 +26,10 @@ def test_every_shipped_limit_and_bearing_is_described(lang: str) -> None:
 
 def test_the_words_of_a_site_are_shown_as_they_are() -> None:
     assert Words("fr", "UTC").of("report.scope_", "pompes de la laverie") == "pompes de la laverie"
+
+
+def test_a_point_that_a_model_watches_names_the_model() -> None:
+    assert (
+        Words("fr", "UTC").reason("by_model:pca:4")
+        == "un modèle entraîné (pca:4) y voit un comportement inhabituel"
+    )

@@ -52,12 +52,12 @@ def failed(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int,
 
 def test_a_summary_says_what_was_learnt_and_what_was_found(pump: Path) -> None:
     told = run(pump, *FIT).stdout.splitlines()
-    assert told[0] == "pump.csv : 900 lignes, 2 voies, du 2026-03-09 10:00:00 au 2026-03-09 10:14:59"
-    assert told[1] == "Appris sur les 400 premières lignes, tenues pour normales ; 500 lignes jugées."
-    assert told[2].startswith("Alertes : 1, soit 2")
+    assert told[0] == "pump.csv\u00a0: 900 lignes, 2 voies, du 2026-03-09 10:00:00 au 2026-03-09 10:14:59"
+    assert told[1] == "Appris sur les 400 premières lignes, tenues pour normales\u202f; 500 lignes jugées."
+    assert told[2].startswith("Alertes\u00a0: 1, soit 2")
     assert "2026-03-09 10:11:4" in told[3]
     assert "flow (9" in told[3]
-    assert told[4].startswith("Changements vus : 2026-03-09 10:11:4")
+    assert told[4].startswith("Changements vus\u00a0: 2026-03-09 10:11:4")
 
 
 @pytest.mark.parametrize(("lang", "word"), [("en", "Alerts: 1"), ("ar", "الإنذارات: 1")])
@@ -117,8 +117,8 @@ def test_a_refusal_has_a_remedy_and_exit_code_1(pump: Path, capsys: pytest.Captu
     code, said = failed(capsys, pump, "--fit-rows", "50")
     assert code == 1
     assert said == (
-        "pump.csv : Non jugé : les lignes d'apprentissage sont trop peu nombreuses. "
-        "Remède : apprendre sur au moins 100 lignes de marche normale.\n"
+        "pump.csv\u00a0: Non jugé\u00a0: les lignes d'apprentissage sont trop peu nombreuses. "
+        "Remède\u00a0: apprendre sur au moins 100 lignes de marche normale.\n"
     )
     refused = run(pump, "--fit-rows", "50", "--json")
     assert refused.exit_code == 1
@@ -160,15 +160,15 @@ def test_what_limits_the_verdict_is_said_with_its_remedy(pump: Path) -> None:
     pump.write_text("\n".join(spoilt(pump.read_text("utf-8").splitlines())) + "\n", encoding="utf-8")
     told = run(pump, *FIT).stdout
     for part in (
-        "constantes pendant l'apprentissage : zero.",
-        "trop de valeurs manquent pendant l'apprentissage : mort.",
-        "c'est du texte : etat.",
-        "flow : 1 cases illisibles",
+        "constantes pendant l'apprentissage\u00a0: zero.",
+        "trop de valeurs manquent pendant l'apprentissage\u00a0: mort.",
+        "c'est du texte\u00a0: etat.",
+        "flow\u00a0: 1 cases illisibles",
         "l'horloge recule 1 fois, d'abord à la ligne 701",
         "1 trous dans le temps, le plus long de 60 min",
     ):
         assert part in told
-    assert "Alertes : 1," in told
+    assert "Alertes\u00a0: 1," in told
 
 
 def test_rows_that_miss_too_much_are_counted_and_not_judged(pump: Path) -> None:
