@@ -11,7 +11,7 @@ import pytest
 from models.features import CATALOGUE, CORE
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "data-scientist.md").read_text("utf-8")
-STORED = ("SqliteHistorian", "open_historian")  # these need a store: tests/store/test_influx_doc.py
+STORED = ("historian.open", "history.")  # these need a store: tests/store/test_{history,influx}_doc.py
 BLOCKS = [
     block
     for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)

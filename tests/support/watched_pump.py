@@ -48,7 +48,7 @@ def knowledge() -> Knowledge:
 PLACE: Place = (knowledge().plant.site_id, PUMP, POINT)
 
 
-def _pump() -> tuple[MachineSpec, PointSpec]:
+def machine_and_point() -> tuple[MachineSpec, PointSpec]:
     machine = knowledge().plant.machine(PUMP)
     assert machine is not None
     point = machine.point(POINT)
@@ -58,7 +58,7 @@ def _pump() -> tuple[MachineSpec, PointSpec]:
 
 def simulated(severities: Sequence[float], seed: int, kind: FaultKind = FaultKind.OUTER_RING) -> list[Scored]:
     """Blocks of the pump with a fault so severe, of its outer ring or another, with their features."""
-    spec, point = _pump()
+    spec, point = machine_and_point()
     known = knowledge()
     channels = [point.channels[j] for j in waveform_channels(point)]
     works = []
@@ -135,6 +135,14 @@ class Host:
             assert not report.rejected
         self.keep(step)
         self.examined += step.examined
+        return step
+
+    def commit_late(self, assessed: Sequence[Assessed]) -> Watched:
+        """One batch of waveforms whose features are stored already, by other frames."""
+        step = self.watching.step(assessed)
+        for report in self.historian.write(step.rows):
+            assert not report.rejected
+        self.keep(step)
         return step
 
     def keep(self, step: Watched) -> None:
