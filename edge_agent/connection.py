@@ -16,24 +16,36 @@ from typing import Any, Final
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from palier.strict_toml import ConfigError
+from palier.tls import client_context, hung_up, peer_ends, why_not
 
+from .packet import PieceClient, Pieces
 from .settings import BrokerSettings
 
 KEEPALIVE_S: Final = 10  # a half-open connection is noticed after 1.5 to 2 times this
 HANDSHAKE_S: Final = 5.0  # TCP, CONNACK, SUBACK; a broker that does not know MQTT 5 may answer nothing at all
+HEADER_BYTES: Final = 16  # of a PUBLISH beside topic and payload: 10, and what a version may add
+BY_OURSELVES: Final = "closed by ourselves"
 MAX_ENDING_S: Final = 2.0  # what a clean end may take to write its last messages
+_NOT_YET_VALID: Final = 9  # X509_V_ERR_CERT_NOT_YET_VALID
+_ACCOUNT_REFUSED: Final = ("Not authorized", "Bad user name or password")
 
 
 class ConnectionFailedError(Exception):
-    """No connection; the sentence says why. `other_protocol`: the broker may speak the other MQTT version."""
+    """No connection; the sentence says why. `other_protocol`: the broker may speak the other MQTT version.
 
-    def __init__(self, sentence: str, *, other_protocol: bool = False) -> None:
+    `refused`: the broker is there and does not take us as we are.
+    """
+
+    def __init__(self, sentence: str, *, other_protocol: bool = False, refused: bool = False) -> None:
         super().__init__(sentence)
         self.other_protocol = other_protocol
+        self.refused = refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,42 +74,55 @@ class Connection:
         *,
         client_id: str,
         protocol: MQTTProtocolVersion,
-        will: Will,
+        will: Will | None,
         subscriptions: tuple[str, ...],
+        largest_taken: int | None = None,
     ) -> None:
+        """`largest_taken`: bytes of a packet beyond which the broker keeps it (MQTT 5), or we hang up."""
         self.ended = ""
+        self.largest: int | None = None  # bytes of a packet that the broker takes, where it says so
+        self.expires_s: float | None = None  # when its certificate ends, s since 1970; None without TLS
         self._broker = broker
         self._protocol = protocol
         self._will = will
         self._subscriptions = subscriptions
         self._client_id = client_id
+        self._largest_taken = largest_taken
         self._accepted = False
         self._subscribed = False
         self._refusal = ""
         self._messages: list[Message] = []
         self._written: list[int] = []
         self._counted: set[int] = set()
-        self._client: Client | None = None
+        self._client: PieceClient | None = None
 
     def open(self) -> None:
         """Connect and subscribe. Raises ConnectionFailedError."""
         client = self._make_client()
         self._client = client
         try:
-            client.connect(self._broker.host, self._broker.port, keepalive=KEEPALIVE_S)
+            client.connect(
+                self._broker.host, self._broker.port, keepalive=KEEPALIVE_S, properties=self._properties()
+            )
         except (OSError, ssl.SSLError, ValueError) as error:
-            raise ConnectionFailedError(f"the broker can't be reached: {error}") from error
+            raise _unreached(error, self._broker) from error
+        if isinstance(sock := client.socket(), socket.socket):  # else the end of a frame waits a round trip
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         deadline = time.monotonic() + HANDSHAKE_S
         while not self._subscribed and not self.ended and time.monotonic() < deadline:
             self.wait(0.1)
         if self._subscribed and not self.ended:
+            self.expires_s = _expires_s(client.socket())
             return
         reason = self._refusal or self.ended or f"no answer within {HANDSHAKE_S:g} s"
         # Unsaid, the reason may be the protocol: brokers that do not know MQTT 5 close, or stay silent.
         unsaid = not self._accepted and self._refusal in ("", "Unsupported protocol version")
+        remedy = "; check username and password_file in [broker]" if self._refusal in _ACCOUNT_REFUSED else ""
         self.abandon()
         raise ConnectionFailedError(
-            f"the broker did not accept the connection: {reason}", other_protocol=unsaid
+            f"the broker did not accept the connection: {reason}{remedy}",
+            other_protocol=unsaid,
+            refused=bool(self._refusal) and not unsaid,
         )
 
     def wait(self, timeout_s: float, waker: Waker | None = None) -> None:
@@ -113,19 +138,42 @@ class Connection:
             waker.drain()
         if sock in readable:
             _read(client)
+            self._hang_up_at_a_giant(client)
         if writable:
             client.loop_write()
         client.loop_misc()
         if client.socket() is None:
             self.ended = self.ended or "the connection was lost"
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 0, counted: bool = False) -> None:
-        """Queue a message for the socket. A `counted` one shows up in `take_written` once it is written."""
-        if self._client is None:
-            return
-        info = self._client.publish(topic, payload, qos=qos)
-        if counted:
-            self._counted.add(info.mid)
+    def _properties(self) -> Properties | None:
+        if self._largest_taken is None or self._protocol != MQTTProtocolVersion.MQTTv5:
+            return None
+        told = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        told.MaximumPacketSize = self._largest_taken
+        return told
+
+    def _hang_up_at_a_giant(self, client: Client) -> None:
+        """paho keeps a packet until all of it is there: one of 256 MB would end the whole agent."""
+        size = client._in_packet["remaining_length"]
+        if self._largest_taken is not None and size > self._largest_taken:
+            self.ended = (
+                self.ended or f"a message of {size} bytes was on its way, {self._largest_taken} are taken"
+            )
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0) -> None:
+        """Queue a message for the socket."""
+        if self._client is not None:
+            self._client.publish(topic, payload, qos=qos)
+
+    def publish_frame(self, topic: str, pieces: Pieces) -> None:
+        """Queue a message of QoS 0 that shows up in `take_written` once it is written."""
+        if self._client is not None:
+            self._counted.add(self._client.publish_pieces(topic, pieces))
+
+    def takes(self, topic: str, pieces: Pieces) -> bool:
+        """Whether the broker takes a message so large; a larger one would end connection after connection."""
+        size = len(topic) + sum(map(len, pieces)) + HEADER_BYTES
+        return self.largest is None or size <= self.largest
 
     def take_messages(self) -> list[Message]:
         """What arrived since the last call."""
@@ -144,7 +192,7 @@ class Connection:
         client = self._client
         if client is None:
             return
-        self.ended = self.ended or "closed by ourselves"
+        self.ended = self.ended or BY_OURSELVES
         client.disconnect()
         deadline = time.monotonic() + MAX_ENDING_S
         while client.want_write() and client.socket() is not None and time.monotonic() < deadline:
@@ -158,9 +206,9 @@ class Connection:
             client.on_disconnect = None
             sock.close()
 
-    def _make_client(self) -> Client:
+    def _make_client(self) -> PieceClient:
         v5 = self._protocol == MQTTProtocolVersion.MQTTv5
-        client = Client(
+        client = PieceClient(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=self._protocol,
@@ -170,11 +218,11 @@ class Connection:
             reconnect_on_failure=False,
         )
         client.connect_timeout = HANDSHAKE_S
-        client.will_set(self._will.topic, self._will.payload, qos=1, retain=False)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=False)
         if self._broker.username is not None:
             client.username_pw_set(self._broker.username, _password(self._broker))
-        if self._broker.tls_ca is not None:
-            _set_tls(client, self._broker)
+        _set_tls(client, self._broker)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -184,8 +232,9 @@ class Connection:
         return client
 
     def _on_connect(
-        self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+        self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
+        self.largest = getattr(properties, "MaximumPacketSize", None)
         if reason.is_failure:
             self._refusal = reason.getName()
             return
@@ -210,7 +259,7 @@ class Connection:
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
-        self.ended = self.ended or str(reason)
+        self.ended = self.ended or (str(reason) if self._accepted else hung_up(self._broker))
 
 
 class Waker:
@@ -254,6 +303,13 @@ def _read(client: Client) -> None:
         client.loop_read()
 
 
+def _unreached(error: Exception, broker: BrokerSettings) -> ConnectionFailedError:
+    """A broker that does not answer, or one that is there and one of us does not trust the other."""
+    early = isinstance(error, ssl.SSLCertVerificationError) and error.verify_code == _NOT_YET_VALID
+    refused = isinstance(error, ssl.SSLError) and not early  # a clock comes right without a human
+    return ConnectionFailedError(f"the broker can't be reached: {why_not(error, broker)}", refused=refused)
+
+
 def _password(broker: BrokerSettings) -> str | None:
     try:
         return broker.password()
@@ -261,8 +317,16 @@ def _password(broker: BrokerSettings) -> str | None:
         raise ConnectionFailedError(str(error)) from error
 
 
+def _expires_s(sock: object) -> float | None:
+    """When the certificate of the other end, or of its authority, is no longer valid."""
+    ends = peer_ends(sock)
+    return None if ends is None else ends.timestamp()
+
+
 def _set_tls(client: Client, broker: BrokerSettings) -> None:
+    if broker.tls_ca is None:
+        return
     try:
-        client.tls_set(ca_certs=str(broker.tls_ca))
-    except (OSError, ssl.SSLError, ValueError) as error:
-        raise ConnectionFailedError(f"tls_ca {broker.tls_ca} can't be used: {error}") from error
+        client.tls_set_context(client_context(broker.tls_ca))
+    except OSError as error:
+        raise ConnectionFailedError(f"the broker can't be reached: {why_not(error, broker)}") from error

@@ -42,13 +42,14 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class StoredReceived:
-    """The host's acknowledgement."""
+    """The host's acknowledgement. `highest`: of the epoch's seqs, the highest it ever had; None: untold."""
 
     epoch: str
     ranges: Ranges
     credit_frames: int
     credit_bytes: int
     sync: bool = False
+    highest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ class RebirthRequested:
 
 @dataclass(frozen=True, slots=True)
 class FramesAdded:
-    """The outbox took frames lo to hi."""
+    """The outbox took frames lo to hi, or holds them no longer."""
 
+    epoch: str
     lo: int
     hi: int
 
@@ -68,7 +70,28 @@ class FramesAdded:
 class FramesDropped:
     """The outbox gave frames up."""
 
+    epoch: str
     ranges: Ranges
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxReplaced:
+    """The outbox was damaged: it is a new one with a new epoch, and nothing in it."""
+
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The answer to Settle, once it is on the disk; none comes where the disk refuses it.
+
+    `lost` are seqs that the disk forgot, `pending` is what waits now.
+    """
+
+    epoch: str
+    lost: Ranges
+    last_seq: int
+    pending: Ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +127,8 @@ Event = (
     | RebirthRequested
     | FramesAdded
     | FramesDropped
+    | OutboxReplaced
+    | Settled
     | Measured
     | Written
     | Tick
@@ -138,6 +163,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Tell the outbox what the host told: `known` is the highest seq that we may have sent."""
+
+    highest: int | None
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """Ask the outbox for these rows; to be answered at once by Measured."""
 
@@ -159,4 +192,4 @@ class Disconnect:
     """Leave the broker; come back unless CLOSED."""
 
 
-Effect = SendBirth | SendFrame | Release | Measure | SendLedger | SendDeath | Disconnect
+Effect = SendBirth | SendFrame | Release | Settle | Measure | SendLedger | SendDeath | Disconnect

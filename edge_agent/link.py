@@ -9,57 +9,45 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from palier import ranges
 from palier.clock import PlantClock
 from palier.frames import FrameError, FrameId
 from palier.ranges import Ranges
 from palier.source import Device
 from palier.wire import messages
-from palier.wire.payload import DecodeError, decode
+from palier.wire.payload import DecodeError, Payload, decode
 from palier.wire.session import NodeSession
 from palier.wire.state import decode_state
 from palier.wire.topics import Kind, Topic, state_topic
 
 from . import events as ev
-from .connection import Connection, ConnectionFailedError, Message, Waker, Will
-from .devices import device_of, merge_devices
-from .machine import LIVE_WITHIN_S, begin, step
-from .outbox import Outbox, OutboxFullError
+from .backoff import FIRST_PAUSE_S, STEADY_S, next_pause_s
+from .connection import BY_OURSELVES, Connection, ConnectionFailedError, Message, Waker, Will
+from .counters import Counters
+from .devices import Devices, device_of
+from .host_word import HostWord
+from .link_outbox import LinkOutbox
+from .machine import begin, step
+from .orders import read_events
+from .outbox import Outbox
+from .protocols import VERSIONS, other
+from .replays import Replays
 from .settings import AgentSettings
+from .telling import Telling
 from .window import Link, Phase
 
 TICK_S: Final = 0.25
-STEADY_S: Final = 5.0  # a connection that lasted so long was a good one: the next pause is a short one
-BACKOFF_S: Final = (0.25, 10.0)
-"""First and longest pause between connections, half to one and a half times as long: a plant's gateways come
-back within seconds of their broker, and not all at once."""
-
 ANSWER_S: Final = 60.0
 """Frames that wait so long for a word of the host: by then three probes went unanswered too."""
 UNANSWERED: Final = "the host answers nothing: do site and node fit the broker's access list?"
 OPEN: Final = "open: the host is online"
 
-_VERSIONS: Final = {MQTTProtocolVersion.MQTTv5: "5", MQTTProtocolVersion.MQTTv311: "3.1.1"}
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the link did since it was made."""
-
-    connections: int = 0
-    sent: Counter[ev.Cause] = field(default_factory=Counter)
-    acknowledged: int = 0
-    ignored: int = 0  # messages that can't be read, or are not for us
-    errors: int = 0
 
 
 class LinkThread:
@@ -74,24 +62,34 @@ class LinkThread:
         clock: PlantClock,
         monotonic_s: Callable[[], float],
         jitter: Callable[[], float],
+        word: HostWord | None = None,
     ) -> None:
-        """`jitter` draws from [0, 1)."""
+        """`jitter` draws from [0, 1); `word` takes what the host says of machines."""
         self.counters = Counters()
         self.beat_s = monotonic_s()  # when the loop last came round: what /healthz looks at
         self.detail = "not connected yet"
+        self.too_large: set[int] = set()  # frames that wait for a broker that takes messages of their size
         self._answered_s = monotonic_s()  # the host's last word to us, or when nothing waited for one
+        self.mode, self.compress = settings.mode, settings.transmit.compress
         self._settings = settings
         self._outbox = outbox
         self._clock = clock
         self._monotonic_s = monotonic_s
         self._jitter = jitter
-        self._devices = merge_devices(devices)
-        self._link = begin(outbox.epoch, outbox.last_seq, outbox.pending())
+        self.devices = Devices(devices)
+        pending = outbox.pending()  # before its epoch is asked: a damage found here makes a new one
+        self._link = begin(outbox.epoch, outbox.last_seq, pending, outbox.sure)
         self._connection: Connection | None = None
         self._was_accepted = False
+        self._was_refused = False
+        self._was_lost = False
         self._protocol = MQTTProtocolVersion.MQTTv5
         self._session = NodeSession()
-        self._unreleased: Ranges = ()
+        self._shelf = LinkOutbox(outbox, clock, monotonic_s, self.counters)
+        self.replays = Replays(outbox, clock.now_ns)
+        self.telling: Telling | None = None  # what the gateway tells of itself
+        self.configured: Callable[[Payload], None] = lambda _payload: None  # takes configurations
+        self.word = HostWord(outbox) if word is None else word
         self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
         self._todo: deque[ev.Event] = deque()
         self._waker = Waker()
@@ -120,6 +118,11 @@ class LinkThread:
         return self._thread.is_alive()
 
     @property
+    def connected(self) -> bool:
+        """Whether a broker has taken us and has not let go yet, as far as we know. No measure of health."""
+        return self._link.phase in (Phase.WAITING, Phase.SYNCING, Phase.OPEN)
+
+    @property
     def unanswered(self) -> bool:
         """Whether frames have waited for a word of the host for `ANSWER_S`, though it is online."""
         return self._monotonic_s() - self._answered_s > ANSWER_S
@@ -130,24 +133,29 @@ class LinkThread:
         return self._link
 
     def _run(self) -> None:
-        pause_s = BACKOFF_S[0]
+        pause_s = FIRST_PAUSE_S
         while self._link.phase is not Phase.CLOSED:
             began_s = self._monotonic_s()
             self._one_connection()
-            steady = self._monotonic_s() - began_s >= STEADY_S and self._was_accepted
-            pause_s = BACKOFF_S[0] if steady else min(2 * pause_s, BACKOFF_S[1])
+            ended_s = self._monotonic_s()
+            steady = ended_s - began_s >= STEADY_S and self._was_accepted
+            if self._was_accepted and self._was_lost:
+                self.counters.note_end(began_s, ended_s)
+            pause_s = next_pause_s(pause_s, steady=steady, refused=self._was_refused)
             self._pause(pause_s * (0.5 + self._jitter()))
 
     def _one_connection(self) -> None:
         """From CONNECT to the end."""
-        self._was_accepted = False
+        self._was_accepted = self._was_refused = self._was_lost = False
         try:
             self._connection = self._connect()
             self._was_accepted = True
+            self.counters.broker_expires_s = self._connection.expires_s
             self._serve(self._connection)
         except ConnectionFailedError as error:
+            self._was_refused = error.refused
             if error.other_protocol:
-                self._protocol = _other(self._protocol)
+                self._protocol = other(self._protocol)
             self._note(str(error))
         except Exception:
             self.counters.errors += 1
@@ -160,7 +168,7 @@ class LinkThread:
             self._feed()
 
     def _connect(self) -> Connection:
-        self._session = NodeSession(self._next_bd_seq())
+        self._session = NodeSession(self._shelf.next_bd_seq(self._session.connecting().bd_seq))
         connection = Connection(
             self._settings.broker,
             client_id=f"palier-{self._settings.site}-{self._settings.node}",
@@ -170,16 +178,20 @@ class LinkThread:
         )
         connection.open()
         self.counters.connections += 1
-        self._note(f"connected to the broker (MQTT {_VERSIONS[self._protocol]}), waiting for the host")
+        self._note(f"connected to the broker (MQTT {VERSIONS[self._protocol]}), waiting for the host")
         return connection
 
     def _serve(self, connection: Connection) -> None:
-        self._feed(ev.Connected())
+        again, self.too_large = self.too_large, set()  # this broker may take them
+        self._feed(*[ev.FramesAdded(self._link.epoch, seq, seq) for seq in sorted(again)], ev.Connected())
         while not connection.ended:
             self._feed(*self._arrived(connection))
             if connection.ended:
                 break
+            self._replay()
+            self._tell_of_ourselves()
             connection.wait(TICK_S, self._waker)
+        self._was_lost = connection.ended != BY_OURSELVES
         self._note(f"the connection ended: {connection.ended}")
 
     def _arrived(self, connection: Connection) -> list[ev.Event]:
@@ -217,20 +229,32 @@ class LinkThread:
         self.counters.ignored += 1
         return []
 
-    @staticmethod
-    def _read_command(data: bytes) -> list[ev.Event]:
+    def _read_command(self, data: bytes) -> list[ev.Event]:
         payload = decode(data)
-        found: list[ev.Event] = []
-        stored = messages.read_stored(payload)
-        if stored is not None:
-            found.append(
-                ev.StoredReceived(
-                    stored.epoch, stored.ranges, stored.credit_frames, stored.credit_bytes, stored.sync
-                )
-            )
-        if messages.is_rebirth(payload):
-            found.append(ev.RebirthRequested())
-        return found
+        self.configured(payload)
+        replay, limits = messages.read_replay(payload), messages.read_limits(payload)
+        if replay is not None:
+            self.replays.ask(replay)
+        if limits is not None:
+            self.word.take(limits, messages.read_attention(payload))
+        return read_events(payload, self._link)
+
+    def _replay(self) -> None:
+        """A piece of what the host asked for again, once frames may be sent at all."""
+        if self._link.phase is not Phase.OPEN:
+            return
+        epoch = self._link.epoch
+        again, answer = self.replays.work()
+        self._feed(*[ev.FramesAdded(epoch, lo, hi) for lo, hi in again])
+        if answer is not None:
+            self._report(messages.replayed_payload, answer)
+
+    def _tell_of_ourselves(self) -> None:
+        """How the gateway is, each minute and when it changed."""
+        if self.telling is None or self._link.phase is not Phase.OPEN:
+            return
+        if (status := self.telling.due()) is not None:
+            self._report(messages.status_payload, status)
 
     def _feed(self, *new: ev.Event) -> None:
         """Step through events, performing what follows from each before the next."""
@@ -241,16 +265,21 @@ class LinkThread:
             self._link, effects = step(self._link, event, self._monotonic_s())
             if isinstance(event, ev.StoredReceived):
                 self._answered_s = self._monotonic_s()
+            if isinstance(event, ev.OutboxReplaced):
+                self.too_large.clear()
+                self._shelf.forget_stored()
+                self.counters.replaced += 1
             for effect in effects:
                 self._perform(effect)
             if self._link.phase is not before and self._link.phase is Phase.OPEN:
                 self._note(OPEN)
-        self._release()
+        self._shelf.release(self._link.epoch)
         self._watch()
 
     def _watch(self) -> None:
         """The host's STATE says online, and that can be all we are let to hear: say so after a while."""
-        if self._link.phase is not Phase.OPEN or not self._link.in_flight:
+        opened = self._link.phase is Phase.OPEN and bool(self._link.in_flight)
+        if not opened and self._link.phase is not Phase.SYNCING:
             self._answered_s = self._monotonic_s()
         if self.unanswered:
             self._note(UNANSWERED)
@@ -262,9 +291,11 @@ class LinkThread:
             case ev.SendFrame():
                 self._send_frame(effect)
             case ev.Release(stored):
-                self._unreleased = ranges.merge((*self._unreleased, *stored))
+                self._shelf.note_stored(stored)
+            case ev.Settle():
+                self._todo.extendleft(self._shelf.settle(effect, self._link.epoch))
             case ev.Measure(seqs):
-                self._todo.appendleft(self._measure(seqs))
+                self._todo.appendleft(self._shelf.measure(seqs))
             case ev.SendBirth(in_flight):
                 self._send_births(in_flight)
             case ev.SendLedger():
@@ -276,14 +307,26 @@ class LinkThread:
                     self._connection.close()
 
     def _send_births(self, in_flight: Ranges) -> None:
-        devices = tuple(self._devices.values())
+        gone = self.devices.take_over()
+        devices = tuple(self.devices.known.values())
         birth = messages.NodeBirth(
-            self._session.bd_seq, self._outbox.epoch, in_flight, messages.config_hash(devices)
+            self._session.bd_seq,
+            self._link.epoch,
+            in_flight,
+            messages.config_hash(devices),
+            transmit=self.mode,
         )
-        self._publish(Kind.NBIRTH, messages.node_birth(birth, timestamp_ms=self._now_ms()))
+        status = None if self.telling is None else self.telling.status(full=True)
+        self._publish(Kind.NBIRTH, messages.node_birth(birth, timestamp_ms=self._now_ms(), status=status))
         self._session = self._session.born()
+        if self.telling is not None and status is not None:
+            self.telling.told(status)
         for device in devices:
             self._send_device_birth(device)
+        for device in gone:  # born for the last time, so that the host believes the death
+            self._send_device_birth(device)
+            died = messages.device_death(seq=self._next_seq(), timestamp_ms=self._now_ms())
+            self._publish(Kind.DDEATH, died, device.machine)
 
     def _send_device_birth(self, device: Device) -> None:
         payload = messages.device_birth(device, seq=self._next_seq(), timestamp_ms=self._now_ms())
@@ -292,71 +335,57 @@ class LinkThread:
     def _send_frame(self, effect: ev.SendFrame) -> None:
         """A new message with a new seq, written from the stored fields at this moment."""
         try:
-            frame = self._outbox.load(effect.seq)
-            if frame is None:
-                self._todo.extend((ev.FramesDropped(((effect.seq, effect.seq),)), ev.Written(1)))
+            found = self._outbox.load(effect.seq)
+            if found is None:
+                self._forget(effect.seq)
                 return
-            if frame.machine not in self._devices:  # a backlog of a machine that has left agent.toml
-                self._devices[frame.machine] = device_of(frame)
-                self._send_device_birth(self._devices[frame.machine])
-            payload = messages.frame_payload(
+            frame_id, frame = found
+            if frame.machine not in self.devices.known:  # a backlog of a machine that has left agent.toml
+                self.devices.known[frame.machine] = device_of(frame)
+                self._send_device_birth(self.devices.known[frame.machine])
+            session, seq = self._session.sent()
+            pieces = messages.frame_pieces(
                 frame,
-                FrameId(self._outbox.edge, self._outbox.epoch, effect.seq),
-                seq=self._next_seq(),
+                frame_id,
+                seq=seq,
                 timestamp_ms=self._now_ms(),
                 historical=effect.historical,
+                compress=self.compress,
             )
         except FrameError as error:
             log.error("frame %d is given up: %s", effect.seq, error)
-            self._outbox.give_up(effect.seq, "unreadable")
-            self._todo.extend((ev.FramesDropped(((effect.seq, effect.seq),)), ev.Written(1)))
+            self._outbox.give_up(FrameId(self._outbox.edge, self._link.epoch, effect.seq), "unreadable")
+            self._forget(effect.seq)
             return
+        connection, topic = self._connection, self._topic(Kind.DDATA, frame.machine)
+        if connection is not None and not connection.takes(topic, pieces):
+            self.too_large.add(effect.seq)
+            self._forget(effect.seq)
+            return
+        self._session = session
         self.counters.sent[effect.cause] += 1
-        self._publish(Kind.DDATA, payload, frame.machine, counted=True)
+        if connection is not None:
+            connection.publish_frame(topic, pieces)
+
+    def _forget(self, seq: int) -> None:
+        """What was to be sent is not there to be sent."""
+        self._todo.extend((ev.FramesDropped(self._link.epoch, ((seq, seq),)), ev.Written(1)))
 
     def _send_ledger(self) -> None:
-        report = self._outbox.report()
-        payload = messages.ledger_payload(report, seq=self._next_seq(), timestamp_ms=self._now_ms())
-        self._publish(Kind.NDATA, payload)
+        self._report(messages.ledger_payload, self._outbox.report())
 
-    def _release(self) -> None:
-        """One commit for all acknowledgements of a round; a full disk does not make us forget them."""
-        if not self._unreleased:
-            return
-        try:
-            self.counters.acknowledged += self._outbox.acknowledge(self._unreleased)
-            self._unreleased = ()
-        except OutboxFullError as error:
-            log.error("%s", error)
-
-    def _measure(self, seqs: tuple[int, ...]) -> ev.Measured:
-        now_s, now_ns = self._monotonic_s(), self._clock.now_ns()
-        rows = tuple(
-            ev.Candidate(row.seq, row.size, now_s + LIVE_WITHIN_S - self._age_s(now_ns - row.end_ns))
-            for row in self._outbox.rows(seqs)
-        )
-        return ev.Measured(seqs, rows)
-
-    def _age_s(self, plant_ns: int) -> float:
-        """How old in link time: a demo's fast plant clock makes no frame late."""
-        return self._clock.real_seconds(plant_ns / 1e9)
-
-    def _next_bd_seq(self) -> int:
-        """From the outbox; a full disk must not keep us from sending what is on it."""
-        try:
-            return self._outbox.next_bd_seq()
-        except OutboxFullError:
-            return self._session.connecting().bd_seq
+    def _report(self, payload_of: Callable[..., bytes], what: object) -> None:
+        """One NDATA."""
+        told = payload_of(what, seq=self._next_seq(), timestamp_ms=self._now_ms())
+        self._publish(Kind.NDATA, told)
 
     def _next_seq(self) -> int:
         self._session, seq = self._session.sent()
         return seq
 
-    def _publish(
-        self, kind: Kind, payload: bytes, device: str | None = None, *, qos: int = 0, counted: bool = False
-    ) -> None:
+    def _publish(self, kind: Kind, payload: bytes, device: str | None = None, *, qos: int = 0) -> None:
         if self._connection is not None:
-            self._connection.publish(self._topic(kind, device), payload, qos=qos, counted=counted)
+            self._connection.publish(self._topic(kind, device), payload, qos=qos)
 
     def _topic(self, kind: Kind, device: str | None = None) -> str:
         return str(Topic(self._settings.site, kind, self._settings.node, device))
@@ -369,9 +398,3 @@ class LinkThread:
         if detail != self.detail:
             self.detail = detail
             log.info("%s", detail)
-
-
-def _other(protocol: MQTTProtocolVersion) -> MQTTProtocolVersion:
-    if protocol == MQTTProtocolVersion.MQTTv5:
-        return MQTTProtocolVersion.MQTTv311
-    return MQTTProtocolVersion.MQTTv5

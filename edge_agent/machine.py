@@ -19,12 +19,16 @@ Rules
  6. To be sent again goes first; then the newest unsent frame, so that live frames pass a backlog.
  7. A frame is historical when its first sending is later than 30 s of link time after its acquisition.
  8. Of the host's STATE, `palier.wire.state.hear` says what it means; an "online" only opens the window.
+ 9. An outbox that was opened again may have forgotten seqs that it gave: nothing is sent before the host has
+    answered the birth with the highest seq it ever had. Until then births, 2, 4, 8 ... 60 s apart.
+10. A damaged outbox is replaced by one of a new epoch: births tell it, and what is said of frames of the old
+    epoch, by host or outbox, is not for this one.
 
     phase    | Connected Disconnected online, new    offline       sync / 2 s    rebirth  Stop
     ---------+---------------------------------------------------------------------------------------
     OFFLINE  | WAITING   -            -              -             -             -        CLOSED
     WAITING  | -         OFFLINE      SYNCING, birth -             -             -        CLOSED, leave
-    SYNCING  | -         OFFLINE      SYNCING, birth OFFLINE,death OPEN          birth    CLOSED, death
+    SYNCING  | -         OFFLINE      SYNCING, birth OFFLINE,death OPEN (rule 9) birth    CLOSED, death
     OPEN     | -         OFFLINE      SYNCING, birth OFFLINE,death -             birth    CLOSED, death
 
 Times are link times: monotonic seconds, given by the caller.
@@ -50,11 +54,14 @@ from .events import (
     FramesAdded,
     FramesDropped,
     Measured,
+    OutboxReplaced,
     RebirthRequested,
     Release,
     SendBirth,
     SendDeath,
     SendLedger,
+    Settle,
+    Settled,
     Stop,
     StoredReceived,
     Tick,
@@ -74,17 +81,23 @@ from .window import (
 )
 
 SYNC_WAIT_S: Final = 2.0
+MAX_SYNC_WAIT_S: Final = 60.0
 MAX_STALL_S: Final = 60.0
 LIVE_WITHIN_S: Final = 30.0
 LEDGER_EVERY_S: Final = 60.0
 LEDGER_IDLE_S: Final = 1.0  # everything acknowledged: the report then shows a round balance
 LEDGER_APART_S: Final = 5.0  # a gateway that samples each few seconds is idle as often
+MAX_ASKED: Final = 4096  # an answer tells of no more in one range
 MAX_RETURNED: Final = 3 * MAX_FRAMES_IN_FLIGHT  # with two windows beside it a birth is within MAX_RANGES
 
 
-def begin(epoch: str, last_seq: int, pending: Ranges) -> Link:
-    """The state at start. A window of the newest pending frames may have been sent by an earlier process."""
-    return Link(epoch, last_seq, pending, ranges.of(newest(pending, MAX_FRAMES_IN_FLIGHT)))
+def begin(epoch: str, last_seq: int, pending: Ranges, sure: int | None = None) -> Link:
+    """The state at start. A window of the newest pending frames may have been sent by an earlier process.
+
+    `sure` is None for a new outbox; in one that was opened again nothing above it was ever sent (rule 9).
+    """
+    sent = pending if sure is None else ranges.intersect(pending, ((1, sure),) if sure else ())
+    return Link(epoch, last_seq, pending, ranges.of(newest(sent, MAX_FRAMES_IN_FLIGHT)), sure=sure)
 
 
 def step(link: Link, event: Event, now: float) -> tuple[Link, tuple[Effect, ...]]:
@@ -107,9 +120,21 @@ def _react(link: Link, event: Event, now: float) -> tuple[Link, tuple[Effect, ..
             return link, (_birth(link),)
         case Tick():
             return _tick(link, now)
+        case Settled() | OutboxReplaced() | Stop():
+            return _turn(link, event, now)
+    return _note(link, event, now), ()
+
+
+def _turn(link: Link, event: Settled | OutboxReplaced | Stop, now: float) -> tuple[Link, tuple[Effect, ...]]:
+    """What does not happen each day."""
+    match event:
+        case Settled() if event.epoch == link.epoch:
+            return _settled(link, event, now)
+        case OutboxReplaced():
+            return _replaced(link, event.epoch, now)
         case Stop():
             return _stop(link)
-    return _note(link, event, now), ()
+    return link, ()
 
 
 def _note(link: Link, event: Event, now: float) -> Link:
@@ -121,10 +146,10 @@ def _note(link: Link, event: Event, now: float) -> Link:
             link = replace(link, phase=Phase.OFFLINE, handed=())
         case Written(count):
             link = replace(link, handed=link.handed[count:], progress_at=now)
-        case FramesAdded(lo, hi):
+        case FramesAdded(epoch, lo, hi) if epoch == link.epoch:
             unsent = ranges.merge((*link.unsent, (lo, hi)))
             link = replace(link, last_seq=max(link.last_seq, hi), unsent=unsent)
-        case FramesDropped(gone):
+        case FramesDropped(epoch, gone) if epoch == link.epoch:
             link = _forget(link, gone)
         case Measured():
             link = _measured(link, event)
@@ -138,11 +163,15 @@ def _host_state(link: Link, event: HostState, now: float) -> tuple[Link, tuple[E
     link = replace(link, host=view)
     match reaction:
         case Reaction.HOST_ONLINE | Reaction.NEW_SESSION:
-            link = replace(link, phase=Phase.SYNCING, sync_until=now + SYNC_WAIT_S, credit=None)
-            return link, (_birth(link),)
+            return _begin_sync(replace(link, credit=None), now)
         case Reaction.HOST_OFFLINE:
             return replace(link, phase=Phase.OFFLINE), (SendDeath(), Disconnect())
     return link, ()
+
+
+def _begin_sync(link: Link, now: float) -> tuple[Link, tuple[Effect, ...]]:
+    link = replace(link, phase=Phase.SYNCING, sync_until=now + SYNC_WAIT_S, sync_wait_s=SYNC_WAIT_S)
+    return link, (_birth(link),)
 
 
 def _birth(link: Link) -> SendBirth:
@@ -168,18 +197,35 @@ def _open(link: Link, now: float) -> Link:
 
 
 def _stored(link: Link, event: StoredReceived, now: float) -> tuple[Link, tuple[Effect, ...]]:
-    stored = ranges.intersect(_sound(event.ranges), ((1, link.last_seq),) if link.last_seq else ())
+    known = link.last_seq if link.sure is None else link.sure
+    stored = ranges.intersect(_sound(event.ranges), ((1, known),) if known else ())
     was_idle = link.idle
     reached = max((s.order for seq, s in link.in_flight.items() if ranges.contains(stored, seq)), default=-1)
     link = _forget(replace(link, credit=(event.credit_frames, event.credit_bytes)), stored)
     if reached >= 0:
         link = replace(_gaps(link, reached), progress_at=now, stall_s=STALL_S)
+    released: tuple[Effect, ...] = (Release(stored),) if stored else ()
     if event.sync and link.phase is Phase.SYNCING:
+        if link.sure is not None or (event.highest or 0) > known:
+            return replace(link, sure=known), (*released, Settle(event.highest, known))
         link = _open(link, now)
     if link.idle and not was_idle:
         soon = max(now + LEDGER_IDLE_S, link.ledger_sent_at + LEDGER_APART_S)
         link = replace(link, ledger_at=min(link.ledger_at, soon))
-    return link, (Release(stored),) if stored else ()
+    return link, released
+
+
+def _settled(link: Link, event: Settled, now: float) -> tuple[Link, tuple[Effect, ...]]:
+    """Rule 9. Of what the disk forgot the host is asked once more: what it has is not lost."""
+    unsent = ranges.subtract(event.pending, ranges.of(link.in_flight))
+    link = replace(link, sure=None, last_seq=max(link.last_seq, event.last_seq), unsent=unsent, known=())
+    if link.phase is not Phase.SYNCING:
+        return link, ()
+    if not event.lost:
+        return _open(link, now), ()
+    hi = event.lost[-1][1]
+    asked = ranges.intersect(event.lost, ((max(1, hi - MAX_ASKED + 1), hi),))
+    return _begin_sync(replace(link, suspects=ranges.merge((*link.suspects, *asked))), now)
 
 
 def _sound(stored: Iterable[tuple[int, int]]) -> Ranges:
@@ -218,6 +264,10 @@ def _measured(link: Link, event: Measured) -> Link:
 def _tick(link: Link, now: float) -> tuple[Link, tuple[Effect, ...]]:
     effects: tuple[Effect, ...] = ()
     if link.phase is Phase.SYNCING and now >= link.sync_until:
+        if link.sure is not None:
+            wait_s = min(MAX_SYNC_WAIT_S, 2 * link.sync_wait_s)
+            link = replace(link, sync_until=now + wait_s, sync_wait_s=wait_s)
+            return link, (_birth(link),)
         link = _open(link, now)
     if link.phase is not Phase.OPEN:
         return link, ()
@@ -240,9 +290,19 @@ def _probe(link: Link, now: float) -> tuple[Link, tuple[Effect, ...]]:
     return send_new(stalled, now, Cause.PROBE)
 
 
+def _replaced(link: Link, epoch: str, now: float) -> tuple[Link, tuple[Effect, ...]]:
+    """Rule 10. What was handed over is written all the same."""
+    fresh = replace(begin(epoch, 0, ()), host=link.host, handed=link.handed, orders=link.orders)
+    if link.phase not in (Phase.SYNCING, Phase.OPEN):
+        return replace(fresh, phase=link.phase), ()
+    return _begin_sync(fresh, now)
+
+
 def _stop(link: Link) -> tuple[Link, tuple[Effect, ...]]:
     closed = replace(link, phase=Phase.CLOSED)
     match link.phase:
+        case Phase.SYNCING if link.sure is not None:  # the host would take our new frames for what it has
+            return closed, (SendDeath(), Disconnect())
         case Phase.SYNCING | Phase.OPEN:
             return closed, (SendLedger(), SendDeath(), Disconnect())
         case Phase.WAITING:

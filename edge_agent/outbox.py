@@ -1,12 +1,13 @@
-"""The outbox: frames on disk until the host says that it has them.
+"""The outbox: every frame from its acquisition until the host has it, in one SQLite file.
 
-One SQLite file (WAL, synchronous=FULL: a commit survives a power cut). A frame's identity is (edge, epoch,
-seq): the epoch is drawn once with the file, seq comes from AUTOINCREMENT, so that an emptied outbox never
-starts again at 1. It keeps a frame's fields and raw samples, not the message: what depends on the moment of
-sending is written at the moment of sending.
+A commit is durable when it returns (WAL, synchronous=FULL). The file keeps a frame's fields and raw samples,
+not the message: what depends on the moment of sending is written at the moment of sending.
 
-Acknowledged rows stay until their bytes are needed, so that a host that lost its store can ask again. When
-the cap is reached the oldest acknowledged rows go first, then the oldest others: those count as dropped.
+Acknowledged rows stay until their bytes are needed, so that a host that lost its store can ask again; beside
+them stand waveforms that nobody asked for yet (`outbox_retained`). At the cap the oldest of these two go
+first, then the oldest waveforms, then the oldest readings, which are small; what was not acknowledged counts
+as dropped, with its reason: "cap", or "disk" where another program left no room. A damaged file is set aside,
+at the start or while running, and one of a new epoch begins.
 
 Errors: OutboxError (a human must act: another edge's file, a newer version, another agent running on it) and
 OutboxFullError (the disk refuses: try again later).
@@ -14,171 +15,255 @@ OutboxFullError (the disk refuses: try again later).
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import logging
 import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from palier import ranges
-from palier.frames import MAX_FRAME_BYTES, Frame, pack, unpack
+from palier.frames import Clock, Frame, FrameId
 from palier.ranges import Ranges
-from palier.wire.messages import MAX_DROPPED, LedgerReport, wire_bytes
+from palier.wire.messages import LedgerReport, Replay
 
-FILE_NAME: Final = "outbox.sqlite"
-VERSION: Final = 1
-EPOCH_DIGITS: Final = 16
+from . import outbox_dropped as gone
+from . import outbox_forked as forked
+from . import outbox_recalled as recalled
+from . import outbox_retained as retained
+from . import outbox_room as room
+from . import outbox_rows as rows
+from .outbox_file import EPOCH_DIGITS, FILE_NAME, VERSION, Guard, OutboxError
+from .outbox_forked import Settled
+from .outbox_retained import Released, RetainedTotals, Wish
+from .outbox_rows import Kept, Packed, Row, Stored, Totals
+from .outbox_store import OutboxFullError, OutboxStore
+from .timekeeping import BootRows, Stamp
 
-_SCHEMA: Final = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE frame (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  end_ns INTEGER NOT NULL,
-  bytes INTEGER NOT NULL,
-  acked INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX frame_room ON frame (acked DESC, seq);
-CREATE TABLE body (seq INTEGER PRIMARY KEY, header BLOB NOT NULL, body BLOB NOT NULL);
-CREATE TABLE dropped (lo INTEGER PRIMARY KEY, hi INTEGER NOT NULL, reason TEXT NOT NULL);
-"""
-# `body` stands apart so that counting, acknowledging and choosing never touch a page of samples.
-
-log = logging.getLogger(__name__)
+__all__ = ["EPOCH_DIGITS", "FILE_NAME", "VERSION", "Kept", "Outbox", "OutboxError", "OutboxFullError", "Row"]
 
 
-class OutboxError(Exception):
-    """The outbox can't be used as configured; the sentence says what to do."""
+NO_NOTES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class OutboxFullError(OutboxError):
-    """The disk did not take the commit. Nothing of it was kept; the same call may succeed later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What became of a `put`: the seqs given (None when all was refused), and what had to go for them."""
-
-    seqs: tuple[int, int] | None
-    refused: int = 0
-    dropped: Ranges = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A frame that waits, as the choice of what to send needs it."""
-
-    seq: int
-    size: int
-    end_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Counts for people: rows that wait, bytes on disk, frames acquired and dropped in this epoch."""
-
-    acquired: int
-    pending: int
-    dropped: int
-    bytes: int
-
-
-class Outbox:
+class Outbox(OutboxStore):
     """Open with `open_outbox`. Every method may be called from any thread; one lock guards the connection."""
 
-    def __init__(self, db: sqlite3.Connection, guard: _Guard, edge: str, cap_bytes: int) -> None:
-        self._db = db
-        self._guard = guard
-        self._cap = cap_bytes
-        self._lock = threading.Lock()
-        self.edge = edge
-        self.epoch = _meta(db, "epoch")
-        self._bytes: int = db.execute("SELECT coalesce(sum(bytes), 0) FROM frame").fetchone()[0]
-
-    def put(self, frames: Sequence[Frame]) -> Kept:
+    def put(
+        self,
+        frames: Sequence[Frame],
+        stamps: Sequence[Stamp] = (),
+        lost: int = 0,
+        *,
+        retain: Collection[int] = (),
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> Kept:
         """Keep frames in one commit; when this returns they are on disk. OutboxFullError: none is kept.
 
-        A frame whose message would exceed MAX_FRAME_BYTES is refused: it never gets a seq.
+        A frame whose message would exceed MAX_FRAME_BYTES is refused: it never gets a seq. `stamps` say how
+        each is dated, by default rightly. `lost` frames before these never came to the disk: they get seqs
+        and count as dropped, so that the ledger knows of them. Frames at the places `retain` get no seq (see
+        `outbox_retained`), unless they are held. `notes` are kept as by `note`, in the same commit.
         """
-        fitting = [frame for frame in frames if wire_bytes(frame) <= MAX_FRAME_BYTES]
-        refused = len(frames) - len(fitting)
-        if not fitting:
-            return Kept(None, refused)
-        packed = [(frame.end_ns, *pack(frame)) for frame in fitting]
-        with self._lock, self._commit() as db:
-            room = sum(len(header) + len(body) for _, header, body in packed)
-            dropped = self._make_room(db, room)
-            seqs = [_insert(db, *row) for row in packed]
-            self._bytes += room
-        return Kept((seqs[0], seqs[-1]), refused, dropped)
+        packed = rows.pack_all(frames, stamps, retain)
+        refused = len(frames) - len(packed)
+        if not packed and not lost:
+            return Kept(self.epoch, None, refused)
+        try:
+            return self._commit(lambda db: self._put(db, packed, lost, refused, notes, grow=True))
+        except OutboxFullError as error:
+            self._ease(error.__cause__)
+            return self._commit(lambda db: self._put(db, packed, lost, refused, notes, grow=False))
 
-    def acknowledge(self, stored: Iterable[tuple[int, int]]) -> int:
+    def acknowledge(self, stored: Iterable[tuple[int, int]], epoch: str | None = None) -> int:
         """Mark ranges as stored at the host, in one commit; how many rows that were waiting it frees.
 
-        A frame that was dropped and turns out to be at the host is no longer counted as dropped.
+        A frame that was dropped and turns out to be at the host is no longer counted as dropped. With
+        `epoch`, nothing happens where the file has been replaced since by another of a new epoch.
         """
-        with self._lock, self._commit() as db:
+
+        def work(db: sqlite3.Connection) -> int:
+            if epoch not in (None, self.epoch):
+                return 0
             freed = 0
             for lo, hi in stored:
+                # The plus keeps SQLite from walking all waiting rows by the index of `acked`.
                 freed += db.execute(
-                    "UPDATE frame SET acked = 1 WHERE acked = 0 AND seq BETWEEN ? AND ?", (lo, hi)
+                    "UPDATE frame SET acked = 1 WHERE +acked = 0 AND seq BETWEEN ? AND ?", (lo, hi)
                 ).rowcount
-                _not_dropped(db, lo, hi)
-        return freed
+                gone.not_dropped(db, lo, hi)
+            return freed
 
-    def give_up(self, seq: int, reason: str) -> None:
+        return self._commit(work)
+
+    def give_up(self, frame_id: FrameId, reason: str) -> None:
         """Drop a row that can't be sent, with its reason."""
-        with self._lock, self._commit() as db:
+
+        def work(db: sqlite3.Connection) -> None:
+            seq = frame_id.seq
             row = db.execute("SELECT bytes FROM frame WHERE seq = ? AND acked = 0", (seq,)).fetchone()
-            if row is not None:
+            if row is not None and frame_id.epoch == self.epoch:
                 self._delete(db, seq, row[0])
-                _note_dropped(db, seq, seq, reason)
+                gone.note(db, seq, seq, reason)
+
+        self._commit(work)
+
+    def recall(self, since_ns: int) -> Ranges:
+        """Acknowledged frames that end at or after `since_ns` wait again: the host lost its store."""
+        return self._commit(lambda db: recalled.since(db, since_ns))
+
+    def replay(self, asked: Replay, *, above: int, before: int, now_ns: int) -> recalled.Piece:
+        """The next piece of a replay: acknowledged frames wait again, and the first one notes what is wished
+        for of what is retained. The last one notes the request."""
+        return self._commit(
+            lambda db: recalled.replay(db, asked, self.epoch, above=above, before=before, now_ns=now_ns)
+        )
+
+    def release(
+        self, wish: Wish, budget: int | None = None, notes: Callable[[int], Mapping[str, str]] | None = None
+    ) -> Released:
+        """Give the next retained waveforms that a wish wants their seqs, in one commit: as many as `budget`
+        bytes and one commit hold. `notes`, of the bytes released, are kept in it. OutboxFullError: none.
+
+        Where there is nothing to release it commits nothing.
+        """
+        found = self._do(lambda db: retained.matching(db, wish))
+        if not found or budget == 0:
+            return Released(self.epoch, (), 0, left=found > 0)
+
+        def work(db: sqlite3.Connection) -> Released:
+            if self.sure is not None:
+                forked.note(db, self.sure)
+            done = retained.release(db, wish, self.epoch, budget)
+            kept = NO_NOTES if notes is None or not done.seqs else notes(done.bytes)
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", kept.items())
+            return done
+
+        return self._commit(work)
+
+    def wishes(self) -> tuple[Wish, ...]:
+        """The times whose waveforms the host wants, as far as it has not got them all."""
+        return self._do(retained.wishes)
+
+    def close_wish(self, request: str) -> None:
+        """It is fulfilled."""
+        self._commit(lambda db: retained.close_wish(db, request))
+
+    def retained(self) -> RetainedTotals:
+        """How much is retained, and what was given up of it."""
+        return self._do(retained.totals)
+
+    def settle(self, highest: int | None, known: int, epoch: str) -> Settled:
+        """The host tells the highest seq of `epoch` that it ever had, None where it does not tell.
+
+        Rows numbered above `known`, the highest that we may have sent, up to `highest` get numbers above it,
+        durably before any other frame gets one: `outbox_forked` says why.
+        """
+        above = known if self.sure is None else min(known, self.sure)
+        reached = max(above, highest or 0)
+        left: int | None = above
+        while left is not None:
+            work = partial(self._settle, above=left, reached=reached, epoch=epoch)
+            left = self._commit(work, self._now_sure)
+        forgot = reached > above and epoch == self.epoch
+        return Settled(((above + 1, reached),) if forgot else (), self.last_seq, self.pending())
+
+    def _settle(self, db: sqlite3.Connection, *, above: int, reached: int, epoch: str) -> int | None:
+        return forked.step(db, above, reached) if epoch == self.epoch else None
+
+    def _now_sure(self, upto: int | None) -> None:
+        self.sure = upto
+
+    def boots(self) -> tuple[BootRows, ...]:
+        """Waiting frames whose clock was not right, by the boot they are of, the newest boot first."""
+        return self._do(rows.boots)
+
+    def redate(self, boot: str, offset_ns: int | None, clock: Clock, *, final: bool) -> Ranges:
+        """Date the waiting frames of a boot: monotonic time + `offset_ns`, None to leave their dates as they
+        are; mark how their clock can be trusted, and hold them no longer. Those that were held.
+
+        Unless `final` they may be dated once more.
+        """
+        return self._commit(lambda db: rows.redate(db, boot, offset_ns, clock, final=final))
+
+    def newest_ns(self) -> int | None:
+        """The end of the newest frame that may be sent or was: a clock that shows less is behind."""
+        sql = "SELECT max(end_ns) FROM frame WHERE held = 0"
+        found: int | None = self._do(lambda db: db.execute(sql).fetchone())[0]
+        return found
 
     def pending(self) -> Ranges:
-        """The seqs that wait for their acknowledgement."""
-        with self._lock:
-            return ranges.of(
-                seq for (seq,) in self._db.execute("SELECT seq FROM frame WHERE acked = 0 ORDER BY seq")
-            )
+        """The seqs that wait for their acknowledgement and may be sent."""
+        sql = "SELECT seq FROM frame WHERE acked = 0 AND held = 0 ORDER BY seq"
+        return self._do(lambda db: ranges.of(seq for (seq,) in db.execute(sql)))
 
     def rows(self, seqs: Iterable[int]) -> tuple[Row, ...]:
         """Those of `seqs` that still wait, in the order asked."""
-        sql = "SELECT seq, bytes, end_ns FROM frame WHERE seq = ? AND acked = 0"
-        with self._lock:
-            found = (self._db.execute(sql, (seq,)).fetchone() for seq in seqs)
+        sql = "SELECT seq, bytes, end_ns FROM frame WHERE seq = ? AND acked = 0 AND held = 0"
+
+        def work(db: sqlite3.Connection) -> tuple[Row, ...]:
+            found = (db.execute(sql, (seq,)).fetchone() for seq in seqs)
             return tuple(Row(*row) for row in found if row is not None)
 
-    def load(self, seq: int) -> Frame | None:
-        """The frame itself; None when it is no longer here. FrameError when it can't be read back."""
-        with self._lock:
-            row = self._db.execute("SELECT header, body FROM body WHERE seq = ?", (seq,)).fetchone()
-        return None if row is None else unpack(*row)
+        return self._do(work)
+
+    def load(self, seq: int) -> tuple[FrameId, Frame] | None:
+        """The frame itself, dated by what is known now; None when it is no longer here.
+
+        FrameError when it can't be read back, or is not what was written.
+        """
+
+        def work(db: sqlite3.Connection) -> tuple[FrameId, Stored] | None:
+            stored = rows.fetch(db, seq)
+            return None if stored is None else (FrameId(self.edge, self.epoch, seq), stored)
+
+        found = self._do(work)
+        return None if found is None else (found[0], rows.frame_of(found[1]))
 
     def report(self) -> LedgerReport:
         """What became of every seq given so far, all read at one moment."""
-        with self._lock:
-            last = self._last_seq()
-            pending, oldest = self._db.execute(
-                "SELECT count(*), min(seq) FROM frame WHERE acked = 0"
-            ).fetchone()
-            dropped = self._db.execute("SELECT lo, hi, reason FROM dropped ORDER BY lo").fetchall()
-        return LedgerReport(self.epoch, last, last, _few_enough(dropped), oldest, pending)
+
+        def work(db: sqlite3.Connection) -> LedgerReport:
+            last = gone.last_seq(db)
+            pending, oldest = db.execute("SELECT count(*), min(seq) FROM frame WHERE acked = 0").fetchone()
+            kept = retained.totals(db)
+            return LedgerReport(
+                self.epoch,
+                last,
+                last,
+                gone.reported(db),
+                oldest,
+                pending,
+                retained=kept.rows,
+                given_up=kept.given_up,
+            )
+
+        return self._do(work)
 
     def totals(self) -> Totals:
         """Counts for metrics."""
-        with self._lock:
-            pending = self._db.execute("SELECT count(*) FROM frame WHERE acked = 0").fetchone()[0]
-            dropped = self._db.execute("SELECT coalesce(sum(hi - lo + 1), 0) FROM dropped").fetchone()[0]
-            return Totals(self._last_seq(), pending, dropped, self._bytes)
+
+        def work(db: sqlite3.Connection) -> Totals:
+            pending = db.execute("SELECT count(*) FROM frame WHERE acked = 0").fetchone()[0]
+            held = db.execute("SELECT count(*) FROM frame WHERE held = 1 AND acked = 0").fetchone()[0]
+            return Totals(gone.last_seq(db), pending, gone.count(db), self._bytes, held)
+
+        return self._do(work)
 
     @property
     def last_seq(self) -> int:
         """The highest seq ever given, 0 in a new outbox."""
-        with self._lock:
-            return self._last_seq()
+        return self._do(gone.last_seq)
+
+    def note(self, key: str, value: str) -> None:
+        """Keep a value across restarts."""
+        self._commit(lambda db: db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value)))
+
+    def noted(self, key: str) -> str | None:
+        """What `note` kept."""
+        sql = "SELECT value FROM meta WHERE key = ?"
+        row = self._do(lambda db: db.execute(sql, (key,)).fetchone())
+        return None if row is None else str(row[0])
 
     def next_bd_seq(self) -> int:
         """The birth/death number of the next MQTT connection, 0 to 255 and round; kept across restarts.
@@ -186,78 +271,70 @@ class Outbox:
         So the death of an earlier process can never be taken for that of this one
         (tck-id-payloads-nbirth-bdseq: it must rise with each connect).
         """
-        with self._lock, self._commit() as db:
+
+        def work(db: sqlite3.Connection) -> int:
             row = db.execute("SELECT value FROM meta WHERE key = 'bd_seq'").fetchone()
             bd_seq = 0 if row is None else (int(row[0]) + 1) % 256
             db.execute("INSERT OR REPLACE INTO meta VALUES ('bd_seq', ?)", (str(bd_seq),))
-        return bd_seq
+            return bd_seq
 
-    def close(self) -> None:
-        """Close the file. Nothing has to be flushed: every commit was."""
-        with self._lock:
-            self._db.close()
-            self._guard.release()
+        return self._commit(work)
 
-    def _last_seq(self) -> int:
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'frame'").fetchone()
-        return 0 if row is None else int(row[0])
+    def _put(
+        self,
+        db: sqlite3.Connection,
+        packed: Sequence[Packed],
+        lost: int,
+        refused: int,
+        notes: Mapping[str, str],
+        *,
+        grow: bool,
+    ) -> Kept:
+        dropped = self._make_room(db, packed, grow=grow)
+        if self.sure is not None:
+            forked.note(db, self.sure)
+        if lost:
+            gone.skip(db, lost, "disk")
+        seqs: list[int] = []
+        held: list[int] = []
+        for row in packed:
+            if row.retained_of is not None:
+                retained.insert(db, row, row.retained_of)
+                continue
+            seqs.append(rows.insert(db, row))
+            held += seqs[-1:] if row.stamp.held else []
+        db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes.items())
+        self._bytes += sum(row.size for row in packed)
+        if grow:
+            self._reserve.hold()
+        given = (seqs[0], seqs[-1]) if seqs else None
+        return Kept(self.epoch, given, refused, dropped, ranges.of(held), len(packed) - len(seqs))
 
-    @contextlib.contextmanager
-    def _commit(self) -> Iterator[sqlite3.Connection]:
-        before = self._bytes
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield self._db
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            self._bytes = before
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
-                raise OutboxFullError(
-                    f"the outbox could not be written: {error}; check the disk's space"
-                ) from error
-            raise
-
-    def _make_room(self, db: sqlite3.Connection, need: int) -> Ranges:
-        """Delete the oldest acknowledged rows, then the oldest others, until `need` bytes fit."""
+    def _make_room(self, db: sqlite3.Connection, packed: Sequence[Packed], *, grow: bool) -> Ranges:
+        """Delete what is needed least until the rows fit under the cap and in the pages of the file."""
+        need = sum(row.size for row in packed)
+        pages = room.pages_for(packed)
+        tight = self._pages.limit(self._folder, grow=grow)
         dropped: list[int] = []
-        while self._bytes + need > self._cap:
-            row = db.execute(
-                "SELECT seq, bytes, acked FROM frame ORDER BY acked DESC, seq LIMIT 1"
-            ).fetchone()
+        while self._bytes + need > self._cap or not self._pages.fit(pages):
+            row = room.next_to_go(db)
             if row is None:
                 break
             seq, size, acked = row
             self._delete(db, seq, size)
             if not acked:
                 dropped.append(seq)
-        gone = ranges.of(dropped)
-        for lo, hi in gone:
-            _note_dropped(db, lo, hi, "cap")
-        return gone
+        for lo, hi in ranges.of(dropped):
+            gone.note(db, lo, hi, "disk" if tight else "cap")
+        return ranges.of(dropped)
 
     def _delete(self, db: sqlite3.Connection, seq: int, size: int) -> None:
+        self._bytes -= size
+        if seq < 0:
+            retained.give_up(db, -seq)
+            return
         db.execute("DELETE FROM frame WHERE seq = ?", (seq,))
         db.execute("DELETE FROM body WHERE seq = ?", (seq,))
-        self._bytes -= size
-
-
-class _Guard:
-    """A lock on the folder: two agents never share an outbox. The kernel frees it with the process."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = (folder / "outbox.lock").open("w")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise OutboxError(
-                f"another agent is running on the outbox in {folder}: stop it, or use another folder"
-            ) from error
-
-    def release(self) -> None:
-        self._file.close()
 
 
 def open_outbox(folder: Path, edge: str, *, draw_epoch: Callable[[], str], cap_bytes: int) -> Outbox:
@@ -268,106 +345,11 @@ def open_outbox(folder: Path, edge: str, *, draw_epoch: Callable[[], str], cap_b
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        guard = _Guard(folder)
+        guard = Guard(folder)
     except OSError as error:
         raise OutboxError(f"the outbox folder {folder} can't be used: {error.strerror or error}") from error
-    path = folder / FILE_NAME
     try:
-        try:
-            db = _open_file(path, edge, draw_epoch)
-        except sqlite3.OperationalError as error:
-            raise OutboxError(
-                f"{path} can't be opened: {error}; check the folder's rights and space"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            aside = _move_aside(path)
-            log.error("the outbox can't be read (%s); moved to %s, a new one begins", error, aside)
-            db = _open_file(path, edge, draw_epoch)
-        return Outbox(db, guard, edge, cap_bytes)
+        return Outbox(folder, guard, edge, draw_epoch, cap_bytes)
     except BaseException:
         guard.release()
         raise
-
-
-def _open_file(path: Path, edge: str, draw_epoch: Callable[[], str]) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            _create(db, edge, draw_epoch())
-        elif version != VERSION:
-            raise OutboxError(
-                f"{path} has version {version}, this agent reads {VERSION}: install the newer one again"
-            )
-        owner = _meta(db, "edge")
-        if owner != edge:
-            raise OutboxError(
-                f"{path} belongs to the edge {owner!r}, not {edge!r}: give each edge its own folder"
-            )
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _create(db: sqlite3.Connection, edge: str, epoch: str) -> None:
-    if len(epoch) != EPOCH_DIGITS or not set(epoch) <= set("0123456789abcdef"):
-        raise ValueError(f"an epoch must be {EPOCH_DIGITS} hex digits, got {epoch!r}")
-    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION};")
-    db.executemany("INSERT INTO meta VALUES (?, ?)", (("edge", edge), ("epoch", epoch)))
-    db.execute("COMMIT")
-
-
-def _move_aside(path: Path) -> Path:
-    """Rename a damaged file; its WAL goes with it, for it must not be applied to the new one."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
-        number += 1
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
-def _meta(db: sqlite3.Connection, key: str) -> str:
-    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    if row is None:
-        raise sqlite3.DatabaseError(f"no {key} in the outbox")
-    return str(row[0])
-
-
-def _insert(db: sqlite3.Connection, end_ns: int, header: bytes, body: bytes) -> int:
-    size = len(header) + len(body)
-    seq = db.execute("INSERT INTO frame (end_ns, bytes) VALUES (?, ?)", (end_ns, size)).lastrowid
-    assert seq is not None  # noqa: S101 - an INSERT has a row id
-    db.execute("INSERT INTO body VALUES (?, ?, ?)", (seq, header, body))
-    return seq
-
-
-def _note_dropped(db: sqlite3.Connection, lo: int, hi: int, reason: str) -> None:
-    """Join the range to the one before it, so that an outage is one row."""
-    joined = db.execute(
-        "UPDATE dropped SET hi = ? WHERE hi = ? AND reason = ?", (hi, lo - 1, reason)
-    ).rowcount
-    if not joined:
-        db.execute("INSERT INTO dropped VALUES (?, ?, ?)", (lo, hi, reason))
-
-
-def _few_enough(dropped: list[tuple[int, int, str]]) -> tuple[tuple[int, int, str], ...]:
-    """As many as a report holds: the oldest as one range. What lies between them was acknowledged, and of
-    a frame it has the host takes no drop."""
-    oldest = dropped[: len(dropped) - MAX_DROPPED + 1]
-    if len(oldest) < 2:
-        return tuple(dropped)
-    return ((oldest[0][0], oldest[-1][1], oldest[-1][2]), *dropped[len(oldest) :])
-
-
-def _not_dropped(db: sqlite3.Connection, lo: int, hi: int) -> None:
-    rows = db.execute("SELECT lo, hi, reason FROM dropped WHERE hi >= ? AND lo <= ?", (lo, hi)).fetchall()
-    for a, b, reason in rows:
-        db.execute("DELETE FROM dropped WHERE lo = ?", (a,))
-        left = ranges.subtract(((a, b),), ((lo, hi),))
-        db.executemany("INSERT INTO dropped VALUES (?, ?, ?)", ((x, y, reason) for x, y in left))

@@ -149,9 +149,9 @@ class AgentService:
     def _kept(self, kept: Kept) -> None:
         news: list[ev.Event] = []
         if kept.dropped:
-            news.append(ev.FramesDropped(kept.dropped))
+            news.append(ev.FramesDropped(self.outbox.epoch, kept.dropped))
         if kept.seqs is not None:
-            news.append(ev.FramesAdded(*kept.seqs))
+            news.append(ev.FramesAdded(self.outbox.epoch, *kept.seqs))
         self.link.tell(*news)
 
 

@@ -54,7 +54,9 @@ class Link:
     suspects: Ranges  # sent perhaps by an earlier process: asked for at the birth
     phase: Phase = Phase.OFFLINE
     host: HostView = NO_HOST  # what this connection has heard of it
+    sure: int | None = None  # of an outbox that was opened again: the highest seq that may have been sent
     sync_until: float = 0.0
+    sync_wait_s: float = 0.0
     in_flight: Mapping[int, Sent] = field(default_factory=dict)
     again: tuple[int, ...] = ()  # in flight, found lost, to be sent again; newest first
     # the newest unsent again after a session change, and whether their first sending was historical

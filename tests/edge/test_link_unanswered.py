@@ -87,6 +87,7 @@ NAMES = "the account is gw-1 and the node p1"
 
 def with_account(config: Path, name: str) -> Path:
     (config.parent / "password").write_text("x")
+    (config.parent / "password").chmod(0o600)
     config.write_text(
         config.read_text().replace(
             "[broker]\n", f'[broker]\nusername = "{name}"\npassword_file = "password"\n'

@@ -62,7 +62,7 @@ def test_the_table_of_phases(
 
 def test_nothing_happens_after_the_end() -> None:
     link, _ = step(begin(EPOCH, 0, ()), ev.Stop(), 0.0)
-    for event in (ev.Connected(), ONLINE, ev.FramesAdded(1, 2), ev.Tick()):
+    for event in (ev.Connected(), ONLINE, ev.FramesAdded(EPOCH, 1, 2), ev.Tick()):
         assert step(link, event, 1.0) == (link, ())
 
 
@@ -137,7 +137,7 @@ def test_the_newest_go_first_and_live_frames_pass_a_backlog() -> None:
 
 def test_a_frame_is_historical_when_first_sent_late_and_stays_what_it_was() -> None:
     link = opened().link
-    link, effects = step(link, ev.FramesAdded(1, 2), 100.0)
+    link, effects = step(link, ev.FramesAdded(EPOCH, 1, 2), 100.0)
     rows = (ev.Candidate(2, 10, live_until=100.5), ev.Candidate(1, 10, live_until=99.0))
     link, effects = step(link, ev.Measured((2, 1), rows), 100.0)
     assert [(e.seq, e.historical) for e in effects if isinstance(e, ev.SendFrame)] == [(2, False), (1, True)]
@@ -305,7 +305,7 @@ def test_frames_that_the_outbox_gave_up_are_forgotten() -> None:
     edge = opened((2, 10**9))
     edge.add(5)
     del edge.sizes[5], edge.sizes[1]  # 5 is in flight, 1 is not
-    edge.feed(ev.FramesDropped(((1, 1), (5, 5))))
+    edge.feed(ev.FramesDropped(EPOCH, ((1, 1), (5, 5))))
     acknowledge(edge, 4, credit=(2, 10**9))
     assert set(edge.sent) == {5, 4, 3, 2}
     acknowledge(edge, 2, 3)
@@ -339,3 +339,27 @@ def test_bytes_of_one_large_frame_do_not_block_for_ever() -> None:
     edge.add(3, FRAME_BYTES)
     settle(edge, host)
     assert host.stored == {1, 2, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_replaced_outbox_is_told_by_a_birth_and_what_was_of_the_old_one_is_not_for_it(
+    connected: bool,
+) -> None:
+    edge = opened((2, 10**9)) if connected else Edge()
+    edge.add(5)
+    edge.channel.clear()
+    edge.feed(ev.OutboxReplaced("f" * 16))
+    assert edge.link.idle
+    assert list(edge.channel) == ([Birth(())] if connected else [])
+    assert edge.link.phase is (Phase.SYNCING if connected else Phase.OFFLINE)
+    for old in (
+        ev.StoredReceived(EPOCH, ((1, 5),), 9, 10**9, sync=True),
+        ev.FramesAdded(EPOCH, 6, 9),
+        ev.FramesDropped(EPOCH, ((1, 9),)),
+    ):
+        edge.link, effects = step(edge.link, old, 0.0)
+        assert effects == ()
+        assert edge.link.idle
+    edge.link, _ = step(edge.link, ev.FramesAdded("f" * 16, 1, 2), 0.0)
+    edge.link, effects = step(edge.link, ev.FramesDropped("f" * 16, ((1, 1),)), 0.0)
+    assert edge.link.unsent == ((2, 2),)

@@ -103,7 +103,7 @@ def test_reports_of_an_often_idle_link_stay_five_seconds_apart(edge: Edge) -> No
 
 def test_a_measurement_that_an_error_took_away_is_asked_for_again(edge: Edge) -> None:
     host = Host()
-    edge.link, effects = step(edge.link, ev.FramesAdded(1, 3), edge.now)
+    edge.link, effects = step(edge.link, ev.FramesAdded(EPOCH, 1, 3), edge.now)
     assert effects == (ev.Measure((3, 2, 1)),)  # and no Measured comes
     edge.sizes.update(dict.fromkeys((1, 2, 3), FRAME_BYTES))
     edge.lose_connection()

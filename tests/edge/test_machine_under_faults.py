@@ -6,6 +6,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -113,8 +114,14 @@ class FaultyWorld(RuleBasedStateMachine):
         assert self.edge.released == set(self.edge.sizes)
 
 
-FaultyWorld.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
+class FaultyWorldAtLength(FaultyWorld):
+    """The same, many times over."""
+
+
+FaultyWorld.TestCase.settings = settings(max_examples=50, stateful_step_count=40)
 TestFaultyWorld = FaultyWorld.TestCase
+FaultyWorldAtLength.TestCase.settings = settings(max_examples=400, stateful_step_count=50)
+TestFaultyWorldAtLength = pytest.mark.long(FaultyWorldAtLength.TestCase)
 
 
 def test_random_losses_cost_little_and_lose_nothing() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.__main__ import main
+from edge_agent.process_values import Attachment
 from edge_agent.settings import AgentSettings, BrokerSettings, load_settings, settings_text
 from palier.strict_toml import ConfigError
 
@@ -37,6 +38,13 @@ tls_ca = "ca.pem"
 start_ns = 1700000000000000000
 wall_start_ns = 1700000000000000001
 rate = 60.0
+
+[[attach]]
+machine = "P-101"
+speed = "1/n"
+load = "m/p"
+load_full = 37.0
+max_age_s = 20
 
 [[source]]
 type = "simulated"
@@ -69,6 +77,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
     assert settings.broker.tls_ca == tmp_path / "ca.pem"
     assert settings.clock.plant_clock().rate == 60
     assert settings.outbox_mb == 100
+    assert settings.attachments == (Attachment("P-101", "1/n", "m/p", 37.0, 20.0),)
     assert [source.type for source in settings.sources] == ["simulated", "replay"]
     assert settings.sources[0].options == {"seed": 3, "machines": ["P-101", "B-501"]}
     assert settings.sources[1].options["index_file"] == str(tmp_path / "index.csv")
@@ -92,6 +101,15 @@ def test_the_password_is_read_when_needed_and_never_shown(tmp_path: Path) -> Non
         settings.broker.password()
 
 
+def test_a_password_that_everybody_may_read_is_doubted(tmp_path: Path) -> None:
+    settings, secret = load(tmp_path, FULL), tmp_path / "secret"
+    secret.write_text("geheim-4711\n")
+    secret.chmod(0o644)
+    assert any(f"chmod o= {secret}" in doubt for doubt in settings.doubts)
+    secret.chmod(0o640)
+    assert not any("chmod" in doubt for doubt in settings.doubts)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -108,6 +126,16 @@ def test_the_password_is_read_when_needed_and_never_shown(tmp_path: Path) -> Non
         (SMALL + "[clock]\nrate = -1\n", r"agent\.toml:8: rate must be above 0"),
         ("outbox_mb = 1\n" + SMALL, r"agent\.toml:1: outbox_mb must be at least 64"),
         ("site = ", r"agent\.toml:1: is not TOML"),
+        (SMALL + '[[attach]]\nmachine = "P"\n', r"agent\.toml:7: \[\[attach\]\] needs a speed or a load"),
+        (
+            SMALL + '[[attach]]\nmachine = "P"\nspeed = "n"\n',
+            r"toml:9: speed: a channel must be named POINT/CHA",
+        ),
+        (SMALL + '[[attach]]\nmachine = "P"\nspeed = "1/n"\nload_full = 3\n', "and no load is given"),
+        (
+            SMALL + 2 * '[[attach]]\nmachine = "P"\nspeed = "1/n"\n',
+            r"toml:11: machine 'P' has an \[\[attach\]\] already",
+        ),
     ],
 )
 def test_a_mistake_is_a_sentence_with_file_and_line(
@@ -122,6 +150,12 @@ def test_a_mistake_is_a_sentence_with_file_and_line(
 def test_outside_this_machine_insecure_must_be_said(tmp_path: Path) -> None:
     settings = load(tmp_path, SMALL + '[broker]\nhost = "10.0.0.1"\ninsecure = true\n')
     assert settings.broker.insecure
+
+
+def test_sources_of_one_type_are_told_apart_and_may_have_a_time_of_their_own(tmp_path: Path) -> None:
+    settings = load(tmp_path, SMALL + 'timeout_s = 90\n[[source]]\ntype = "replay"\nfile = "b.npz"\n')
+    assert [(one.name, one.timeout_s) for one in settings.sources] == [("replay", 90), ("replay-2", None)]
+    assert "timeout_s" not in settings.sources[0].options
 
 
 def test_print_config_ends_with_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

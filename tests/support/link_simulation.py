@@ -54,14 +54,14 @@ class Edge:
         """New frames, committed."""
         first = len(self.sizes) + 1
         self.sizes.update((first + i, size) for i in range(count))
-        self.feed(ev.FramesAdded(first, first + count - 1))
+        self.feed(ev.FramesAdded(EPOCH, first, first + count - 1))
 
     def restart(self) -> None:
         """kill -9, and a new process on the same outbox."""
         self.channel.clear()
         self.unwritten = 0
         self.sent_in_session.clear()
-        self.link = begin(EPOCH, len(self.sizes), self.pending)
+        self.link = begin(EPOCH, len(self.sizes), self.pending, sure=len(self.sizes))
 
     def lose_connection(self) -> None:
         """The connection breaks; what was on its way may be lost (`channel` is the caller's to clear)."""
@@ -109,6 +109,9 @@ class Edge:
                 waiting = (seq for seq in seqs if seq in self.sizes and seq not in self.released)
                 rows = (ev.Candidate(seq, self.sizes[seq], self.now + 30.0) for seq in waiting)
                 return ev.Measured(seqs, tuple(rows))
+            case ev.Settle(_, known):
+                assert known <= len(self.sizes)
+                return ev.Settled(EPOCH, (), len(self.sizes), self.pending)
             case ev.SendLedger():
                 self.ledgers += 1
             case ev.SendDeath():
@@ -147,7 +150,7 @@ class Host:
         """Commit one message, and its acknowledgement."""
         if isinstance(item, Birth):
             have = ranges.intersect(ranges.of(self.stored), item.in_flight)
-            return ev.StoredReceived(EPOCH, have, *self.credit, sync=True)
+            return ev.StoredReceived(EPOCH, have, *self.credit, True, max(self.stored, default=0))
         self.stored.add(item)
         return ev.StoredReceived(EPOCH, ((item, item),), *self.credit)
 
