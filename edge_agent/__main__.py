@@ -7,16 +7,27 @@ import logging
 import signal
 import sys
 import threading
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from palier import ranges
+from palier.source import TriedSource
 from palier.strict_toml import ConfigError
 
+from .addresses import addresses_of, shared
+from .configured import FILE_NAME, ConfigurationFile
+from .configuring import forget
 from .connection import Connection, ConnectionFailedError, Will
-from .outbox import OutboxError
-from .service import SourceError, build, open_source, run_until
-from .settings import AgentSettings, load_settings, settings_text
+from .outbox import OutboxError, open_outbox
+from .outbox_file import Guard
+from .remote_settings import Local, read_local
+from .service import SourceError, draw_epoch, open_source, run_until
+from .settings import AgentSettings, settings_text
+from .starting import build_configured
 
 log = logging.getLogger("edge_agent")
 
@@ -25,17 +36,31 @@ def main(arguments: list[str] | None = None) -> int:
     """0 done, 1 a check or the run failed, 2 wrong configuration (file and line named)."""
     options = _parser().parse_args(arguments)
     try:
-        settings = load_settings(options.config)
+        local = read_local(options.config, insecure=options.insecure)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command's answer
         return 2
+    settings, where = in_force(local)
     if options.print_config:
-        print(settings_text(settings))  # noqa: T201 - the command's answer
+        print(f"# {where}\n{settings_text(settings)}")  # noqa: T201 - the command's answer
         return 0
     if options.check:
-        return check(settings)
+        _say("ok" if where.startswith("sources") else "warning", where)
+        return check(outside_the_service(settings, options.config))
+    if options.forget_configuration:
+        return forget_configuration(local)
+    if options.resend_since is not None:
+        return resend(settings, options.resend_since)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(threadName)s: %(message)s")
-    return _run(settings)
+    return _run(local)
+
+
+def outside_the_service(settings: AgentSettings, config: Path) -> AgentSettings:
+    """systemd hands a credential to the running service alone: elsewhere it is read where it came from."""
+    file = settings.broker.password_file
+    if file is None or not file.is_relative_to("/run/credentials") or file.exists():
+        return settings
+    return replace(settings, broker=replace(settings.broker, password_file=config.parent / file.name))
 
 
 def check(settings: AgentSettings) -> int:
@@ -43,13 +68,20 @@ def check(settings: AgentSettings) -> int:
     wrong = False
     for doubt in settings.doubts:
         _say("warning", doubt)
+    opened: list[tuple[str, tuple[str, ...]]] = []
     for source in settings.sources:
         try:
-            devices = open_source(source, settings.clock.plant_clock()).devices()
-            _say("ok", f"source {source.type}: {len(devices)} machines")
-        except SourceError as error:
+            tried = open_source(source, settings.clock.plant_clock())
+            opened.append((source.name, addresses_of(tried)))
+            if isinstance(tried, TriedSource):
+                tried.attempt()
+            _say("ok", f"source {source.name}: {len(tried.devices())} machines")
+        except (SourceError, OSError) as error:
             wrong = True
             _say("FAILED", str(error))
+    if (clash := shared(opened)) is not None:
+        wrong = True
+        _say("FAILED", clash)
     try:
         version = _try_broker(settings)
         _say("ok", f"broker {settings.broker.host}:{settings.broker.port} accepts MQTT {version}")
@@ -59,20 +91,72 @@ def check(settings: AgentSettings) -> int:
     return 1 if wrong else 0
 
 
-def _run(settings: AgentSettings) -> int:
+def resend(settings: AgentSettings, since: datetime) -> int:
+    """Let frames that were acknowledged wait again, and leave; the agent sends them when it runs."""
     try:
-        service = build(settings)
-    except SourceError as error:
+        outbox = open_outbox(
+            settings.data,
+            settings.edge,
+            draw_epoch=draw_epoch,
+            cap_bytes=settings.outbox_mb * 1_000_000,
+        )
+        with closing(outbox):
+            again = ranges.count(outbox.recall(round(since.timestamp() * 1e9)))
+    except OutboxError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the command's answer
+        return 1
+    _say("ok", f"{again} frames since {since.isoformat()} wait again; start the agent to send them")
+    return 0
+
+
+def in_force(local: Local) -> tuple[AgentSettings, str]:
+    """The settings that an agent started now has, and where its sources come from. Changes nothing."""
+    settings = local.settings()
+    file = ConfigurationFile(settings.data)
+    now = file.read()
+    if file.problem or not now.version:
+        return settings, file.problem or f"sources and all else are those of {local.file}"
+    try:
+        settings = local.under(now.text, f"configuration {now.version}")
+    except ConfigError as error:
+        return settings, f"configuration {now.version} of the host can't be used: {error}"
+    state = "on trial" if now.trial is not None else "kept"
+    file_name = settings.data / FILE_NAME
+    return settings, f"sources are those of configuration {now.version} of the host, {state} ({file_name})"
+
+
+def forget_configuration(local: Local) -> int:
+    """Return to agent.toml; the agent must be stopped."""
+    settings = local.settings()
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        guard = Guard(settings.data)
+        try:
+            before = forget(ConfigurationFile(settings.data))
+        finally:
+            guard.release()
+    except (OutboxError, OSError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the command's answer
+        return 1
+    what = f"configuration {before.version} of the host is forgotten" if before.version else "none was sent"
+    _say("ok", f"{what}: {local.file} is in force from the next start on")
+    return 0
+
+
+def _run(local: Local) -> int:
+    try:
+        service = build_configured(local)
+    except (SourceError, ConfigError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command's answer
         return 2
     except (OutboxError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command's answer
         return 1
-    for doubt in settings.doubts:
-        log.warning("%s", doubt)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    for doubt in service.settings.doubts:
+        log.warning("%s", doubt)
     return run_until(service, stop)
 
 
@@ -101,11 +185,39 @@ def _say(verdict: str, text: str) -> None:
     print(f"{verdict:7} {text}")  # noqa: T201 - the command's answer
 
 
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"a time must be as 2026-11-20T06:00 (the gateway's time of day), got {text!r}"
+        ) from error
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="palier agent", description="Sample, keep, and send to the host.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="agent.toml")
     parser.add_argument("--check", action="store_true", help="open the sources, try the broker, and leave")
-    parser.add_argument("--print-config", action="store_true", help="print the settings in force, and leave")
+    parser.add_argument(
+        "--insecure", action="store_true", help="allow a broker elsewhere without TLS or account"
+    )
+    parser.add_argument(
+        "--resend-since",
+        type=_moment,
+        metavar="TIME",
+        help="send what is still here again, for a host that lost its store, e.g. 2026-11-20T06:00; "
+        "the agent must be stopped",
+    )
+    parser.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print the settings in force and where the sources come from, and leave",
+    )
+    parser.add_argument(
+        "--forget-configuration",
+        action="store_true",
+        help="return from what the host sent to the sources of agent.toml; the agent must be stopped",
+    )
     return parser
 
 

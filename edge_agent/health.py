@@ -15,18 +15,24 @@ PREFIX: Final = "palier_agent_"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the agent knows of itself. `values` by metric name, labels included; `_total` marks a counter."""
+    """What the agent knows of itself. `values` by metric name, labels included; `_total` marks a counter.
+
+    `alive`: a restart would not help. `ready`: it does its work; else `detail` and `problems` say what is
+    in the way. `notes` are for a human and in the way of nothing.
+    """
 
     alive: bool
     ready: bool
     detail: str
     values: Mapping[str, float]
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def metrics_text(report: Report) -> str:
     """The Prometheus text format."""
     lines: list[str] = []
-    values = {"up": float(report.alive), "link_open": float(report.ready), **report.values}
+    values = {"up": float(report.alive), "ready": float(report.ready), **report.values}
     seen: set[str] = set()
     for name, value in values.items():
         family = PREFIX + name.partition("{")[0]
@@ -83,7 +89,9 @@ def _handler(report: Callable[[], Report]) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, good: bool, now: Report) -> None:
             status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
-            body = json.dumps({"ok": good, "detail": now.detail, **now.values}, ensure_ascii=False)
+            words = {"detail": now.detail, "problems": now.problems, "notes": now.notes}
+            said = {"ok": good, **words, **now.values}
+            body = json.dumps(said, ensure_ascii=False)
             self._write(status, "application/json", body + "\n")
 
         def _write(self, status: HTTPStatus, kind: str, text: str) -> None:

@@ -64,6 +64,8 @@ class Playlist:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = tuple(sources)
 
+    can_wait = True  # a replay is not over before the disk has all of it
+
     def devices(self) -> tuple[Device, ...]:
         """Those of all."""
         return tuple(device for source in self._sources for device in source.devices())

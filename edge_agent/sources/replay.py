@@ -131,6 +131,11 @@ class ReplaySource:
         self._clock = clock
         self._machines = machines
 
+    @property
+    def can_wait(self) -> bool:
+        """As fast as possible is as fast as the disk: what lies in a file needs no place in memory."""
+        return self.options.rate == 0
+
     def devices(self) -> tuple[Device, ...]:
         """A machine for each record, or the one of the options with every channel met."""
         found: dict[str, dict[str, ChannelBirth]] = {}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
-import random
 import sqlite3
 import subprocess
 import threading
@@ -14,72 +12,20 @@ from pathlib import Path
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from edge_agent import backoff
 from edge_agent.events import Cause
-from edge_agent.outbox import Outbox, OutboxFullError, open_outbox
-from edge_agent.service import AgentService
-from edge_agent.settings import AgentSettings, BrokerSettings, SourceSettings
+from edge_agent.outbox import OutboxFullError
 from edge_agent.window import Phase
-from palier import brokers, ranges
-from palier.clock import PlantClock
-from palier.frames import Frame, Readings
-from palier.source import ChannelBirth, Device
+from palier import brokers
+from palier.frames import Readings
 from palier.wire import messages
 from palier.wire.payload import Payload
 from palier.wire.topics import Kind
 from tests.support.edge_agent import readings, waveform
 from tests.support.fake_host import FakeHost
 from tests.support.services import Mosquitto, answers, free_port
+from tests.support.tapped_agent import Agent, complete
 from tests.support.waiting import eventually
-
-
-class Tap:
-    """A source that yields what a test gives it."""
-
-    def __init__(self) -> None:
-        self.queue: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-
-    def devices(self) -> tuple[Device, ...]:
-        return (Device("P-101", (ChannelBirth("1/DE", "m/s²", "int16", 0.001, 1000.0),)),)
-
-    def frames(self, stop: threading.Event) -> Iterator[Frame]:
-        while not stop.is_set():
-            try:
-                yield self.queue.get(timeout=0.05)
-            except queue.Empty:
-                continue
-
-    def give(self, count: int, first: int = 0) -> None:
-        for number in range(first, first + count):
-            self.queue.put(waveform(number))
-
-
-class Agent:
-    """An agent in this process."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.tap = Tap()
-        settings = AgentSettings(
-            "usine", "p1", folder, broker=BrokerSettings(port=port), sources=(SourceSettings("tap"),)
-        )
-        self.outbox: Outbox = open_outbox(folder, "usine/p1", draw_epoch=lambda: "ab" * 8, cap_bytes=10**9)
-        self.service = AgentService(
-            settings,
-            self.outbox,
-            [("tap", self.tap, lambda: self.tap)],
-            clock=PlantClock(),
-            jitter=random.Random(1).random,
-            serve_health=False,
-        )
-        self.service.start()
-
-    @property
-    def phase(self) -> Phase:
-        return self.service.link.state.phase
-
-    @property
-    def sent(self) -> dict[Cause, int]:
-        return dict(self.service.link.counters.sent)
-
 
 StartAgent = Callable[[int], Agent]
 
@@ -95,14 +41,6 @@ def start(tmp_path: Path) -> Iterator[StartAgent]:
     yield start_agent
     for agent in running:
         agent.service.stop()
-
-
-def complete(agent: Agent, host: FakeHost, count: int) -> None:
-    """Every frame once in the store, and the outbox knows it."""
-    everything = ranges.merge([(1, count)])
-    eventually(lambda: host.seqs_of("ab" * 8) == everything, 30, f"{count} frames at the host")
-    eventually(lambda: agent.outbox.pending() == (), 10, "an empty outbox")
-    assert not host.errors
 
 
 def test_births_come_before_data_and_seq_counts_without_a_gap(
@@ -274,6 +212,7 @@ def test_an_outbox_that_fails_for_a_while_costs_connections_and_no_frame(
     mosquitto: Mosquitto, start: StartAgent, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Also while what the error left undone is cleared away."""
+    monkeypatch.setattr(backoff, "BACKOFF_S", (0.01, 0.05))
     with caplog.at_level(logging.ERROR), FakeHost(mosquitto.port) as host:
         agent = start(mosquitto.port)
         failures = iter([sqlite3.OperationalError("disk I/O error")] * 6)
@@ -314,13 +253,13 @@ def test_a_frame_that_cannot_be_read_back_is_given_up_and_the_others_arrive(
     assert "frame 2 is given up" in caplog.text
 
 
-def failing(failures: Iterator[Exception], real: Callable[[object], object]) -> Callable[[object], object]:
+def failing(failures: Iterator[Exception], real: Callable[..., object]) -> Callable[..., object]:
     """`real`, which first raises every failure that is left."""
 
-    def call(argument: object) -> object:
+    def call(*arguments: object) -> object:
         for failure in failures:
             raise failure
-        return real(argument)
+        return real(*arguments)
 
     return call
 

@@ -1,4 +1,4 @@
-"""From sources to the outbox: nothing is thrown away in between, and one source's failure is its own."""
+"""From sources to the outbox: nothing is thrown away in between while the disk takes it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from edge_agent import recorder as module
+from edge_agent.intake import QUEUE_FRAMES
 from edge_agent.outbox import Kept, Outbox, OutboxFullError, open_outbox
-from edge_agent.recorder import Recorder, SourceThread
+from edge_agent.recorder import Recorder
 from palier.frames import MAX_FRAME_BYTES, Frame
-from palier.source import Device
 from tests.support.edge_agent import waveform
 from tests.support.waiting import eventually
 
@@ -24,22 +23,6 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
     opened = open_outbox(tmp_path, "usine/p1", draw_epoch=lambda: "a" * 16, cap_bytes=10**9)
     yield opened
     opened.close()
-
-
-class Script:
-    """A source that yields frames, then raises what it is told to."""
-
-    def __init__(self, count: int, error: Exception | None = None) -> None:
-        self.count, self.error = count, error
-
-    def devices(self) -> tuple[Device, ...]:
-        return ()
-
-    def frames(self, stop: threading.Event) -> Iterator[Frame]:
-        for number in range(self.count):
-            yield waveform(number)
-        if self.error is not None:
-            raise self.error
 
 
 def test_everything_put_is_on_disk_when_it_has_stopped(outbox: Outbox) -> None:
@@ -57,7 +40,7 @@ def test_everything_put_is_on_disk_when_it_has_stopped(outbox: Outbox) -> None:
 def test_a_source_waits_for_a_slow_disk_and_gives_up_only_at_a_stop(outbox: Outbox) -> None:
     recorder = Recorder(outbox, lambda _: None)  # never started: nothing is taken from the queue
     stop = threading.Event()
-    for number in range(module.QUEUE_FRAMES):
+    for number in range(QUEUE_FRAMES):
         assert recorder.put(waveform(number), stop)
     threading.Timer(0.05, stop.set).start()
     assert not recorder.put(waveform(), stop)
@@ -69,10 +52,10 @@ def test_a_full_disk_is_tried_again(
     monkeypatch.setattr(module, "DISK_RETRY_S", 0.01)
     real, failures = outbox.put, iter([OutboxFullError("no space")] * 2)
 
-    def sometimes(frames: Sequence[Frame]) -> Kept:
+    def sometimes(frames: Sequence[Frame], *, lost: int) -> Kept:
         for failure in failures:
             raise failure
-        return real(frames)
+        return real(frames, lost=lost)
 
     monkeypatch.setattr(outbox, "put", sometimes)
     recorder = Recorder(outbox, lambda _: None)
@@ -93,83 +76,3 @@ def test_frames_too_large_are_counted(outbox: Outbox, caplog: pytest.LogCaptureF
         recorder.stop()
     assert recorder.refused == 1
     assert "use shorter blocks" in caplog.text
-
-
-def test_a_source_that_fails_is_opened_again_and_the_others_go_on(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(module, "SOURCE_RETRY_S", (0.01, 0.02))
-    recorder = Recorder(outbox, lambda _: None)
-    recorder.start()
-    later = iter([Script(2, OSError("bus lost")), Script(3)])
-    bad = SourceThread("bad", Script(1, ValueError("a defect")), lambda: next(later), recorder)
-    good = SourceThread("good", Script(5), lambda: Script(5), recorder)
-    with caplog.at_level(logging.ERROR):
-        for source in (bad, good):
-            source.start()
-        eventually(lambda: bad.ended and good.ended, 5, "both sources' ends")
-        recorder.stop()
-    assert (bad.failures, good.failures) == (2, 0)
-    assert outbox.pending() == ((1, 1 + 2 + 3 + 5),)
-
-
-def test_a_source_that_worked_in_between_is_opened_again_soon(
-    outbox: Outbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(module, "SOURCE_RETRY_S", (0.01, 1.0))
-    recorder = Recorder(outbox, lambda _: None)
-    recorder.start()
-    later = iter([Script(0, OSError()), Script(0, OSError()), Script(1, OSError()), Script(0)])
-    source = SourceThread("bus", Script(0, OSError()), lambda: next(later), recorder)
-    with caplog.at_level(logging.ERROR):
-        source.start()
-        eventually(lambda: source.ended, 5, "the source's end")
-        recorder.stop()
-    pauses = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
-    assert pauses == [0.01, 0.02, 0.04, 0.01]
-
-
-class Stored(Script):
-    """A source whose frames lie in a store."""
-
-    patient: Literal[True] = True
-
-
-def test_a_patient_source_waits_while_many_frames_wait_for_the_host(outbox: Outbox) -> None:
-    recorder, waiting = Recorder(outbox, lambda _: None), [module.FEW_WAITING]
-    recorder.start()
-    source = Stored(5)
-    thread = SourceThread("stored", source, lambda: source, recorder, lambda: waiting[0])
-    thread.start()
-    eventually(lambda: outbox.last_seq == 1, 5, "the first frame")
-    assert not thread.ended
-    assert outbox.last_seq == 1
-    waiting[0] = 0
-    eventually(lambda: thread.ended, 5, "the end of the source")
-    recorder.stop()
-    assert outbox.last_seq == 5
-
-
-def test_a_patient_source_that_waits_is_heard_when_it_is_stopped(outbox: Outbox) -> None:
-    recorder = Recorder(outbox, lambda _: None)
-    recorder.start()
-    source = Stored(5)
-    thread = SourceThread("stored", source, lambda: source, recorder, lambda: module.FEW_WAITING)
-    thread.start()
-    eventually(lambda: outbox.last_seq == 1, 5, "the first frame")
-    thread.stop()
-    thread.join()
-    assert thread.ended
-    recorder.stop()
-
-
-def test_a_source_that_says_it_is_not_patient_is_not_held_up(outbox: Outbox) -> None:
-    recorder = Recorder(outbox, lambda _: None)
-    recorder.start()
-    source = Script(3)
-    source.patient = False  # type: ignore[attr-defined]
-    thread = SourceThread("live", source, lambda: source, recorder, lambda: module.FEW_WAITING)
-    thread.start()
-    eventually(lambda: thread.ended, 5, "the end of the source")
-    recorder.stop()
-    assert outbox.last_seq == 3

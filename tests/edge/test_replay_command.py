@@ -125,7 +125,8 @@ def test_without_a_broker_it_says_so_at_once_and_takes_nothing(
     assert not list((tmp_path / "edge").iterdir())
 
 
-@pytest.mark.parametrize("broker", ["mosquitto", pytest.param("iotcore", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("broker", ["mosquitto", "iotcore"])
 def test_real_bearings_show_the_lines_of_their_own_defect(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, broker: str
 ) -> None:

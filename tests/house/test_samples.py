@@ -10,7 +10,9 @@ import pytest
 import edge_agent.settings as agent
 import palier
 from dashboards.console.settings import ConsoleSettings
+from edge_agent.opening import open_source
 from ingest.settings import IngestSettings
+from palier.clock import PlantClock
 from palier.plant import load_plant
 from palier.settings import ServiceSettings, load_settings
 from palier.strict_toml import ConfigError
@@ -46,7 +48,11 @@ def test_what_the_samples_comment_out_is_known_too(tmp_path: Path) -> None:
     (tmp_path / "agent.toml").write_text(uncommented("agent.toml"), "utf-8")
     (tmp_path / "ingest.toml").write_text(uncommented("ingest.toml", but=BY_TOKEN), "utf-8")
     sources = agent.load_settings(tmp_path / "agent.toml").sources
-    assert [source.type for source in sources] == ["simulated", "replay"]
+    assert [source.type for source in sources] == [
+        *("simulated", "replay", "iis3dwb", "w1", "modbus", "opcua", "json_mqtt")
+    ]
+    for source in sources[2:]:  # read by the source itself; none touches its device here
+        assert open_source(source, PlantClock()).devices()
     settings = load_settings(IngestSettings, tmp_path / "ingest.toml")
     assert (settings.groups, settings.clock.rate) == (("khouribga",), 60)
     email, webhook = settings.notify.email, settings.notify.webhook
