@@ -1,0 +1,1 @@
+"""Drivers of sensors that sample by themselves, and the source that makes blocks of what they give."""
