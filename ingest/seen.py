@@ -9,16 +9,27 @@ import zlib
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
 
 from palier.frames import Frame, FrameId, Waveform
 from palier.ranges import Ranges, intersect
-from palier.wire.payload import Payload
+from palier.wire.compression import unpacked
+from palier.wire.payload import DecodeError, Payload
 
 RECENT_OF_EDGE: Final = 5_000
 """Frames of an edge whose content is remembered: far more than the 100 that can be in flight."""
+
+RECENT_IN_ALL: Final = 200_000
+"""Of all edges together, some 50 MB: many of them share it. No fewer than what can be in flight, twice."""
+
+LEAST_OF_EDGE: Final = 200
+"""Twice what a gateway can have in flight."""
+
+MAX_EDGES: Final = 2_000
+"""Edges of which content is remembered; the one that sent longest ago gives way."""
 
 
 class SeqSet:
@@ -40,6 +51,11 @@ class SeqSet:
     def ranges(self) -> Ranges:
         """Canonical ranges of what is in the set."""
         return tuple(zip(self._lo, self._hi, strict=True))
+
+    @property
+    def highest(self) -> int:
+        """The highest seq of the set, 0 of an empty one."""
+        return self._hi[-1] if self._hi else 0
 
     def add(self, seq: int) -> None:
         """Put a seq in; one that is there already changes nothing."""
@@ -65,7 +81,7 @@ class Seen:
 
     def __init__(self) -> None:
         self._sets: dict[tuple[str, str], SeqSet] = {}
-        self._recent: dict[str, OrderedDict[tuple[str, int], int]] = {}
+        self._recent: OrderedDict[str, OrderedDict[tuple[str, int], int]] = OrderedDict()
 
     def load(self, edge: str, epoch: str, ranges: Ranges) -> None:
         """Take over what the records hold of an epoch."""
@@ -80,6 +96,11 @@ class Seen:
         epochs = {known for name, known in self._sets if name == edge}
         return bool(epochs) and epoch not in epochs
 
+    def highest(self, edge: str, epoch: str) -> int:
+        """The highest seq of an epoch that was seen, 0 for none."""
+        seqs = self._sets.get((edge, epoch))
+        return seqs.highest if seqs is not None else 0
+
     def within(self, edge: str, epoch: str, ranges: Ranges) -> Ranges:
         """Which seqs of these ranges were seen."""
         seqs = self._sets.get((edge, epoch))
@@ -91,8 +112,12 @@ class Seen:
         if fingerprint is None:
             return
         recent = self._recent.setdefault(frame.edge, OrderedDict())
+        self._recent.move_to_end(frame.edge)
+        if len(self._recent) > MAX_EDGES:
+            self._recent.popitem(last=False)
         recent[frame.epoch, frame.seq] = fingerprint
-        if len(recent) > RECENT_OF_EDGE:
+        most = max(LEAST_OF_EDGE, min(RECENT_OF_EDGE, RECENT_IN_ALL // len(self._recent)))
+        for _ in range(min(2, len(recent) - most)):  # with more edges than before, little by little
             recent.popitem(last=False)
 
     def contradicts(self, frame: FrameId, fingerprint: int) -> bool:
@@ -112,8 +137,11 @@ def fingerprint(payload: Payload) -> int:
     """CRC-32 of the samples alone: times, speed and the Sparkplug seq may rightly differ when a frame is
     sent again.
     """
+    channels = [metric for metric in payload.metrics if not metric.name.startswith("Palier/")]
+    with suppress(DecodeError):  # what can't be unpacked is not what was stored
+        channels = unpacked(channels)
     crc = 0
-    for metric in payload.metrics:
-        if isinstance(metric.value, np.ndarray) and not metric.name.startswith("Palier/"):
+    for metric in channels:
+        if isinstance(metric.value, np.ndarray):
             crc = zlib.crc32(metric.value.data, crc)
     return crc

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ingest.seen as seen_module
 from ingest.seen import RECENT_OF_EDGE, Seen, SeqSet
 from palier import ranges
 from palier.frames import FrameId
@@ -46,3 +48,22 @@ def test_other_content_is_noticed_while_it_is_remembered() -> None:
         seen.add(FrameId("usine/g1", "a", seq), seq)
     assert not seen.contradicts(first, 222)
     assert first in seen
+
+
+def test_what_is_remembered_of_content_is_bounded_over_all_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen_module, "RECENT_IN_ALL", 2_000)
+    monkeypatch.setattr(seen_module, "MAX_EDGES", 8)
+    seen = Seen()
+    for seq in range(1, 2_001):
+        seen.add(FrameId("usine/g0", "e", seq), seq)
+    for edge in range(1, 8):
+        for seq in range(1, 2_001):
+            seen.add(FrameId(f"usine/g{edge}", "e", seq), seq)
+            seen.add(FrameId("usine/g0", "e", 2_000 + seq), seq)
+    held = {edge: len(recent) for edge, recent in seen._recent.items()}
+    assert held["usine/g0"] == held["usine/g7"] == 250
+    assert seen.contradicts(FrameId("usine/g7", "e", 2_000), 0)
+    for edge in range(8, 20):
+        seen.add(FrameId(f"usine/g{edge}", "e", 1), 1)
+    assert len(seen._recent) == 8
+    assert FrameId("usine/g0", "e", 1) in seen  # that it was stored is never forgotten
