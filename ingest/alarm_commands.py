@@ -18,6 +18,7 @@ from functools import singledispatch
 from typing import Any, Final
 
 from palier.alarms import Alarm, AlarmKey, Life
+from palier.gateways import GatewayTold
 from palier.historian.people_tables import MAX_COMMANDS
 from palier.historian.rows import BaselineRow, CommandRow, InterventionRow, Transition, VerdictRow
 from palier.operations import (
@@ -25,11 +26,13 @@ from palier.operations import (
     Baseline,
     BaselineStatus,
     Command,
+    Configure,
     ConfirmBaseline,
     GiveVerdict,
     Intervene,
     PutBack,
     RelearnBaseline,
+    SendAgain,
     Shelve,
     TakeOut,
     Unshelve,
@@ -38,10 +41,11 @@ from palier.operations import (
 from palier.plant import Plant
 from palier.wire.operations import decode_reply, digest, encode_reply
 
-from . import alarm_life
+from . import alarm_life, configurations
 from .alarm_desk import Asked, Decision, Desk, Write
 from .alarm_life import Step
 from .alarms import Record, amend
+from .replays import REPLAY
 
 FUTURE_NS: Final = 5 * 60 * 10**9
 """How far ahead of the host's clock a technician's may be."""
@@ -59,9 +63,17 @@ OLDEST_NS: Final = 366 * 86_400 * 10**9
 """What was done longer ago is a slip of the date: nothing that is judged today looks back so far."""
 
 
-def decide(desk: Desk, command: Command, plant: Plant, now_ns: int) -> Decision:
+def decide(
+    desk: Desk,
+    command: Command,
+    plant: Plant,
+    now_ns: int,
+    *,
+    gateway: GatewayTold | None = None,
+    wall_ns: int = 0,
+) -> Decision:
     """What becomes of a command at a plant time."""
-    asked = Asked(desk, command, plant, now_ns)
+    asked = Asked(desk, command, plant, now_ns, gateway, wall_ns)
     before = desk.answered.get(command.id)
     if before is not None:
         if before.digest == digest(command):
@@ -171,6 +183,28 @@ def _until(ask: Shelve, asked: Asked) -> int:
     # On the night when clocks go back a shift is an hour longer than a shelf may be.
     longest_ns = asked.now_ns + alarm_life.LONGEST_SHELF_NS
     return min(shift_end_ns(asked.now_ns, asked.plant.timezone), longest_ns)
+
+
+@_decide.register
+def _(ask: SendAgain, asked: Asked) -> Decision:
+    """That it was asked is recorded; the gateway's own words, and what comes, show what became of it."""
+    site, _, node = ask.edge.partition("/")
+    if site != asked.site:
+        return asked.refuse("not_our_gateway", None, name=ask.edge)
+    detail = {
+        "who": asked.command.user,
+        "why": ask.why,
+        "from_ns": ask.from_ns,
+        "to_ns": ask.to_ns,
+        "again": ask.again,
+    }
+    event = _event(asked, REPLAY, (node, ""), state="asked", previous="", detail=detail, ts_ns=asked.now_ns)
+    return asked.done("replay_asked", asked.desk, (Record(event),))
+
+
+@_decide.register
+def _(ask: Configure, asked: Asked) -> Decision:
+    return configurations.decide(ask, asked)
 
 
 @_decide.register

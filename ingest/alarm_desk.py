@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from palier.alarms import Alarm
+from palier.gateways import GatewayTold
 from palier.historian.rows import BaselineRow, CommandRow, InterventionRow, VerdictRow
 from palier.operations import Baseline, Command, Outcome, Reply
 from palier.plant import Plant
@@ -51,12 +52,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A command with what surrounds it: the desk, the plant, and the plant time."""
+    """A command with what surrounds it: the desk, the plant, and the plant time; the gateway that it is
+    about, as the records know it, and the time by the wall's clock, which that was told by.
+    """
 
     desk: Desk
     command: Command
     plant: Plant
     now_ns: int
+    gateway: GatewayTold | None = None
+    wall_ns: int = 0
 
     @property
     def site(self) -> str:

@@ -161,13 +161,20 @@ def of_host(site: str, host_id: str, ts_ns: int, *, taken: bool) -> Evidence:
     )
 
 
-def of_ledger(site: str, node: str, ts_ns: int, *, adds_up: bool | None) -> Evidence:
-    """A gateway's frames add up, or not; None while it is silent, which says nothing."""
+def of_ledger(
+    site: str, node: str, ts_ns: int, *, adds_up: bool | None, missing: int = 0, twice: int = 0
+) -> Evidence:
+    """A gateway's frames add up, or not: so many are missing, or there twice. None while it is silent, or
+    within its grace, which says nothing.
+    """
+    counts = (("frames_missing", missing), ("frames_twice", twice))
+    named = [Cause(name, float(n), level=Level.ALERT) for name, n in counts if n]
+    causes = tuple(named) or (Cause("does_not_add_up", level=Level.ALERT),)
     return Evidence(
         AlarmKey(site, node, "", Mode.LEDGER),
         ts_ns,
         Level.ALERT if adds_up is False else None,
-        causes=(Cause("does_not_add_up", level=Level.ALERT),) if adds_up is False else (),
+        causes=causes if adds_up is False else (),
         action=LEDGER_ACTION if adds_up is False else "",
         known=adds_up is not None,
     )

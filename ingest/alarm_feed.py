@@ -11,7 +11,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -22,16 +22,17 @@ from models.advice import Lasting
 from models.detection.measured import feature_of
 from models.detection.zones import Judgement, LimitSet, worst_of
 from models.features.catalogue import CATALOGUE
-from models.types import MachineSpec, PointSpec, State
+from models.types import MachineSpec, PointSpec, Quantity, Refusal, State
 from palier.alarm_finding import Finding
 from palier.alarms import AlarmKey, Cause, Level, Mode
-from palier.frames import Readings
+from palier.frames import Readings, split_channel
 
 from .alarm_evidence import finding_of, of_judgement, of_sensor
 from .alarm_life import Evidence
-from .alarms import Event, Running
+from .alarm_rapid import Rapid
+from .alarms import Diagnosed, Event, Running
 from .batch import WorkFrame
-from .judging import Assessed, judge_temperatures
+from .judging import Assessed, judge_temperatures, judge_velocities
 from .knowledge import Knowledge
 from .watch import Verdict
 from .watch_diagnosis import Examined
@@ -42,6 +43,8 @@ VELOCITY: Final = "velocity_rms_mm_s"
 """What a point without limits is shown by."""
 
 TEMPERATURE: Final = "temperature_c"
+RESIDUAL: Final = "temperature_residual_k"
+"""A housing beside what ambient, load and speed explain: the detector's word, and so of its point's alarm."""
 
 LOUD: Final = ("danger", "far", "alert")
 """Tests of single columns that alert; what else may be on is a watch, or has no column."""
@@ -49,17 +52,20 @@ LOUD: Final = ("danger", "far", "alert")
 NO_VERDICTS: Final[Mapping[int, Verdict]] = MappingProxyType({})
 NOTHING_LASTS: Final[Mapping[Place, Lasting]] = MappingProxyType({})
 
+Doubts = tuple[tuple[str, Refusal], ...]
+"""(channel, why it is doubted)."""
+
 Found = Mapping[tuple[Place, int], Finding]
 """What examinations found, by place and time of the block."""
 
-_UNITS: Final = {spec.name: spec.unit for spec in CATALOGUE} | {TEMPERATURE: "°C"}
+_UNITS: Final = {spec.name: spec.unit for spec in CATALOGUE} | {TEMPERATURE: "°C", RESIDUAL: "K"}
 
 
 def events_of(
     assessed: Iterable[Assessed],
     works: Iterable[WorkFrame],
     knowledge: Knowledge,
-    examined: Iterable[Examined] = (),
+    examined: Sequence[Examined] = (),
     verdicts: Mapping[int, Verdict] = NO_VERDICTS,
     *,
     lasting: Mapping[Place, Lasting] = NOTHING_LASTS,
@@ -67,8 +73,8 @@ def events_of(
     """What the live blocks and the live readings of a batch say, and what was `examined` of them. `verdicts`
     are the detector's, by place in `assessed`; `lasting` is how long points last.
     """
-    found = {(one.watched.place, one.ts_ns): finding_of(one) for one in examined}
-    events: list[Event] = []
+    found = {(one.watched.place, one.ts_ns): finding_of(one) for one in examined if not one.late}
+    events: list[Event] = [_of_late(one, lasting) for one in examined if one.late]
     for i, entry in enumerate(assessed):
         if entry.work.live:
             events += _of_block(entry, knowledge, found, verdicts.get(i), lasting)
@@ -76,6 +82,12 @@ def events_of(
         if work.live and isinstance(work.frame, Readings):
             events += _of_readings(work, work.frame, knowledge)
     return tuple(events)
+
+
+def _of_late(one: Examined, lasting: Mapping[Place, Lasting]) -> Diagnosed:
+    site, machine, point = one.watched.place
+    key = AlarmKey(site, machine, point, Mode.VIBRATION)
+    return Diagnosed(key, one.ts_ns, finding_of(one), lasting.get(one.watched.place))
 
 
 def _of_block(
@@ -97,20 +109,38 @@ def _of_block(
     mine = found.get((place, block.start_ns))
     by_baseline = verdict is not None and entry.said.limit_name == BASELINE
     causes = _columns(verdict, vibration.level) if verdict is not None and by_baseline else ()
-    yield replace(vibration, found=mine, causes=causes or vibration.causes, lasting=lasting.get(place))
+    warm = _warmth(verdict)
+    if not causes and not (warm and entry.said.limit_name is None):  # the limits speak
+        causes = vibration.causes
+    yield replace(vibration, found=mine, causes=causes + warm, lasting=lasting.get(place))
     if shaft_hz != 0:
-        yield of_sensor(
-            AlarmKey(site, block.machine, block.point, Mode.SENSOR),
-            tuple(
-                (channel, doubt)
-                for channel, refusal, doubts in zip(
-                    block.channels, entry.scored.refusals, entry.scored.doubts, strict=True
-                )
-                for doubt in (doubts if refusal is None else (refusal,))
-            ),
-            block.start_ns,
-            frame=entry.work.text,
-        )
+        for at, doubts in _of_sensors(entry, machine).items():
+            key = AlarmKey(site, block.machine, at, Mode.SENSOR)
+            yield of_sensor(key, doubts, block.start_ns, frame=entry.work.text)
+
+
+def _of_sensors(entry: Assessed, machine: MachineSpec) -> dict[str, Doubts]:
+    """By point what is doubted of its sensors: of the block's own, and of one that has a load and no
+    vibration, of which no block of its own would tell.
+    """
+    block, scored = entry.scored.block, entry.scored
+    found: dict[str, Doubts] = {p.id: () for p in machine.points if _is_slow(p)}
+    found[block.point] = tuple(
+        (channel, doubt)
+        for channel, refusal, doubts in zip(block.channels, scored.refusals, scored.doubts, strict=True)
+        for doubt in (doubts if refusal is None else (refusal,))
+    )
+    for name, refusal in scored.stuck:
+        point, channel = split_channel(name)
+        if point in found:
+            found[point] = (*found[point], (channel, refusal))
+    return found
+
+
+def _is_slow(point: PointSpec) -> bool:
+    """Whether it has a load and no vibration."""
+    quantities = {channel.quantity for channel in point.channels}
+    return Quantity.LOAD in quantities and Quantity.ACCELERATION not in quantities
 
 
 def _of_vibration(
@@ -148,6 +178,19 @@ def _columns(verdict: Verdict, level: Level | None) -> tuple[Cause, ...]:
     )
 
 
+def _warmth(verdict: Verdict | None) -> tuple[Cause, ...]:
+    """A housing that is warmer than expected, where the detector says so; without a value once it can't be
+    told any more: the alert stands until it is known to be over.
+    """
+    danger = verdict is not None and "residual_danger" in verdict.tests
+    if verdict is None or not (danger or "residual" in verdict.tests):
+        return ()
+    value = None if np.isnan(verdict.residual_k) else verdict.residual_k
+    part, level = verdict.watched.part, Level.DANGER if danger else Level.ALERT
+    alert, above = part.residual_alert, part.residual_danger
+    return (Cause(RESIDUAL, value, _UNITS[RESIDUAL], alert, above, level=level),)
+
+
 def _of_readings(work: WorkFrame, readings: Readings, knowledge: Knowledge) -> Iterator[Event]:
     machine = knowledge.machine(work.site, readings.machine)
     if machine is None:
@@ -156,6 +199,7 @@ def _of_readings(work: WorkFrame, readings: Readings, knowledge: Knowledge) -> I
     said: dict[str, list[tuple[int, Judgement]]] = {}
     for point, judgement, ts_ns in judge_temperatures(work.site, readings, knowledge):
         said.setdefault(point, []).append((ts_ns, judgement))
+    yield from _of_velocities(work, readings, machine, knowledge)
     for point, told in said.items():  # of several sensors in one housing the worst speaks
         yield of_judgement(
             AlarmKey(work.site, machine.id, point, Mode.TEMPERATURE),
@@ -166,6 +210,31 @@ def _of_readings(work: WorkFrame, readings: Readings, knowledge: Knowledge) -> I
             frame=work.text,
             criticality=machine.criticality,
             limits=_bounds(limits),
+        )
+
+
+def _of_velocities(
+    work: WorkFrame, readings: Readings, machine: MachineSpec, knowledge: Knowledge
+) -> Iterator[Event]:
+    """Danger readings: evidence of the same alarm as the blocks of their point. No gateway's make those of
+    another late.
+    """
+    edge = work.id.edge if work.id is not None else ""
+    for point_id, said, ts_ns, sensor in judge_velocities(work.site, readings, knowledge):
+        point = knowledge.point(work.site, machine.id, point_id)
+        limits = None if point is None else knowledge.limits(point.limits)
+        yield Rapid(
+            of_judgement(
+                AlarmKey(work.site, machine.id, point_id, Mode.VIBRATION),
+                said,
+                ts_ns,
+                feature=VELOCITY,
+                unit=_UNITS[VELOCITY],
+                frame=work.text,
+                criticality=machine.criticality,
+                limits=_bounds(limits),
+            ),
+            f"{edge}/{sensor}",
         )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from palier.gateways import GatewayTold
 from palier.historian.rows import RecordsBatch, Transition
 from palier.operations import Command, Reply
 from palier.plant import Plant
@@ -55,9 +56,11 @@ class AlarmKeeper:
         desk = self.desk if alarms is self.desk.alarms else replace(self.desk, alarms=alarms)
         return self._turn(desk, effects)
 
-    def decided(self, command: Command, plant: Plant, plant_ns: int) -> tuple[Turn, Reply]:
-        """What a person's command leads to, and the reply to it."""
-        decision = decide(self.desk, command, plant, plant_ns)
+    def decided(
+        self, command: Command, plant: Plant, plant_ns: int, gateway: GatewayTold | None = None
+    ) -> tuple[Turn, Reply]:
+        """What a person's command leads to, and the reply to it; `gateway` is the one that it is about."""
+        decision = decide(self.desk, command, plant, plant_ns, gateway=gateway, wall_ns=self._wall_ns())
         return self._turn(decision.desk, decision.effects), decision.reply
 
     def keep(self, turn: Turn) -> None:

@@ -17,7 +17,8 @@ Rules
 8. When a shelf ends, or an alarm is put back into service, a condition that stands is announced anew.
 9. What an examination found goes with the alarm: it may ask for more haste than the level does, and changes
    neither level nor severity. Another fault is told as *diagnosed*, which is no transition of the state.
-10. Of the causes those lead that speak for the fault that is named, and then those furthest over their limit.
+10. An examination that was done again, when the waveform came, changes what was found and nothing else.
+11. Of the causes those lead that speak for the fault that is named, and then those furthest over their limit.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Final
 from models.advice import Deadline, Lasting, sooner
 from palier.alarm_aside import Outage, Shelf
 from palier.alarm_finding import Finding
+from palier.alarm_modes import OF_NO_MACHINE
 from palier.alarms import (
     MAX_CAUSES,
     PROCESS_MODES,
@@ -43,9 +45,9 @@ from palier.alarms import (
     worst,
 )
 
-OFF_DELAY: Final[Mapping[Mode, int]] = dict.fromkeys(Mode, 6) | {Mode.GATEWAY: 1, Mode.LEDGER: 1}
-"""Blocks in a row without the condition: one quiet hour of a machine measured each ten minutes. A gateway and
-a ledger say by themselves that they are well again."""
+OFF_DELAY: Final[Mapping[Mode, int]] = dict.fromkeys(Mode, 6) | dict.fromkeys(OF_NO_MACHINE, 1)
+"""Blocks in a row without the condition: one quiet hour of a machine measured each ten minutes. A gateway, a
+ledger and a model say by themselves that they are well again."""
 
 ON_DELAY: Final[Mapping[Mode, int]] = dict.fromkeys(Mode, 1) | {Mode.SENSOR: 3}
 """Blocks in a row with it. Detectors need 3 of 3 before they speak; of a sensor each block speaks alone."""
@@ -115,9 +117,26 @@ def observe(alarm: Alarm, evidence: Evidence) -> Step:
     said = worst(evidence.level, *(cause.level for cause in causes))
     if alarm.suppressed and said is not Level.DANGER:
         return heard, ()
-    now = _asked(alarm, _describe(_count(heard, said), evidence, causes), evidence)
-    step = _announce(alarm, now, evidence)
-    return step if step[1] else _diagnosed(alarm, step[0], evidence)
+    return describe_and_announce(alarm, _count(heard, said), replace(evidence, causes=causes))
+
+
+def describe_and_announce(before: Alarm, counted: Alarm, evidence: Evidence) -> Step:
+    """The alarm `counted`, whose condition stands as this evidence left it, with what is behind it and what
+    is asked for; and the transition, if it led to one.
+    """
+    now = _asked(before, _describe(counted, evidence, evidence.causes), evidence)
+    step = _announce(before, now, evidence)
+    return step if step[1] else _diagnosed(before, step[0], evidence)
+
+
+def diagnosed(alarm: Alarm, found: Finding, ts_ns: int, lasting: Lasting | None = None) -> Step:
+    """An alarm that stands was looked at again, by what came since its last evidence. What is older than what
+    was found last is overtaken.
+    """
+    if alarm.standing is None or (alarm.found is not None and found.ts_ns < alarm.found.ts_ns):
+        return alarm, ()
+    evidence = Evidence(alarm.key, ts_ns, alarm.standing, found=found, lasting=lasting)
+    return _diagnosed(alarm, _asked(alarm, alarm, evidence), evidence)
 
 
 def _held(alarm: Alarm, evidence: Evidence) -> Iterator[Cause]:

@@ -15,10 +15,13 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from palier.alarms import PROCESS_MODES, Alarm, AlarmError, AlarmKey, Life, What
+from models.advice import Lasting
+from palier.alarm_finding import Finding
+from palier.alarms import PROCESS_MODES, Alarm, AlarmError, AlarmKey, Level, Life, What
 from palier.historian.rows import AlarmRow, Transition
 
-from .alarm_life import Evidence, Move, Step, observe, shelf_is_over, suppress, unshelve
+from .alarm_life import Evidence, Move, Step, diagnosed, observe, shelf_is_over, suppress, unshelve
+from .alarm_rapid import Rapid, observe_rapid
 
 ALARM: Final = "alarm"
 """Kind of the events of alarms."""
@@ -41,13 +44,25 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """A part was examined again, by the waveform of a block that had been judged before it came; `lasting` is
+    how long the part lasts, None where not known.
+    """
+
+    key: AlarmKey
+    ts_ns: int
+    found: Finding
+    lasting: Lasting | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Plant time goes by."""
 
     now_ns: int
 
 
-Event = Evidence | Running | Tick
+Event = Evidence | Rapid | Running | Diagnosed | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +143,12 @@ def step(alarms: Alarms, events: Iterable[Event]) -> tuple[Alarms, tuple[Effect,
         match event:
             case Evidence():
                 desk.evidence(event)
+            case Rapid():
+                desk.rapid(event)
             case Running():
                 desk.running(event)
+            case Diagnosed():
+                desk.diagnosed(event)
             case Tick():
                 desk.tick(event)
     return desk.result()
@@ -214,6 +233,13 @@ class _Desk:
             return
         self._advance(alarm or self._fresh(event.key), lambda a: observe(a, event))
 
+    def rapid(self, event: Rapid) -> None:
+        """A danger reading. Of a part without an alarm, calm is no news."""
+        alarm = self._get(event.evidence.key)
+        if event.evidence.level is not Level.DANGER and alarm is None:
+            return
+        self._advance(alarm or self._fresh(event.evidence.key), lambda a: observe_rapid(a, event))
+
     def running(self, event: Running) -> None:
         """A machine stopped, or runs again. An older word than the last is overtaken."""
         machine = (event.site, event.machine)
@@ -226,6 +252,12 @@ class _Desk:
         for alarm in self._all():
             if (alarm.key.site, alarm.key.machine) == machine:
                 self._advance(alarm, lambda a: suppress(a, event.ts_ns, stopped=not event.turning))
+
+    def diagnosed(self, event: Diagnosed) -> None:
+        """What a waveform that came late shows. Of a part without an alarm it is no news."""
+        alarm = self._get(event.key)
+        if alarm is not None:
+            self._advance(alarm, lambda a: diagnosed(a, event.found, event.ts_ns, event.lasting))
 
     def tick(self, event: Tick) -> None:
         """Shelves whose time has come."""
@@ -253,7 +285,9 @@ class _Desk:
             return
         self._changed[alarm.key] = now
         self._moves.setdefault(alarm.key, []).extend(moves)
-        if moves or replace(now, heard_ns=alarm.heard_ns) != alarm:  # another calm block is not worth a row
+        if (
+            moves or replace(now, heard_ns=alarm.heard_ns, rapid_ns=alarm.rapid_ns) != alarm
+        ):  # another calm block is not worth a row
             self._keep.add(alarm.key)
 
     def _get(self, key: AlarmKey) -> Alarm | None:

@@ -20,10 +20,10 @@ from typing import Final
 
 from models.detection.zones import NO_DATA, Judgement, unknown, worst_of
 from models.types import PointSpec, Quantity, Refusal, State
-from palier.frames import Readings, Waveform
+from palier.frames import Readings
 from palier.historian.rows import StateRow, Transition
 
-from .batch import Silence, WorkFrame
+from .batch import Block, Silence, WorkFrame
 from .judging import UNCONFIGURED, Assessed, judge_temperatures
 from .knowledge import Knowledge
 
@@ -150,7 +150,7 @@ class _Board:
         self.lines: dict[tuple[str, str, int], StateLine] = {}
         self.transitions: list[Transition] = []
 
-    def vibration(self, work: WorkFrame, block: Waveform, said: Judgement) -> None:
+    def vibration(self, work: WorkFrame, block: Block, said: Judgement) -> None:
         """A live block judged a point: the point and its machine advance."""
         if self._keep(work, block.point, VIBRATION, said, block.start_ns):
             self._advance(work, block.point, block.start_ns)

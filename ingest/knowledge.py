@@ -7,10 +7,16 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+from models.detection.sensors import STUCK
+from models.detection.slow_signals import Steadiness
+from models.detection.temperature_sensors import broken_wire
 from models.detection.zones import STANDSTILL_RPM, LimitSet
-from models.types import MachineSpec, PointSpec, Quantity
-from palier.frames import QUALITY_GOOD, Readings, Waveform
+from models.types import MachineSpec, PointSpec, Quantity, Refusal, is_ambient
+from palier.frames import QUALITY_GOOD, Readings
 from palier.plant import Plant
+from palier.wire.danger import SUFFIX
+
+from .batch import Block
 
 TEMPERATURE_LIMITS: Final = "temperature:bearing:grease"
 """What a bearing housing's temperature is judged by: practice, for there is no zone standard."""
@@ -25,6 +31,10 @@ missed."""
 SPEEDS_KEPT: Final = 200
 """Readings kept of each channel, live and late ones: blocks that arrive late find the speed of their time."""
 
+HOLD_S: Final = 86_400.0
+"""A value that is in force until the next one says nothing after a day: who tells what changes has told by
+then, or was asked."""
+
 SPEED_UNITS: Final = ("r/min", "unknown")
 """What a speed channel is in; a gateway that does not know its unit is believed to follow the plant."""
 
@@ -37,6 +47,11 @@ class Knowledge:
         self._limits = limits
         self._machines = {machine.id: machine for machine in plant.machines}
         self._points = {(m.id, point.id): point for m in plant.machines for point in m.points}
+        self._channels = {
+            (machine, point, channel.id)
+            for (machine, point), spec in self._points.items()
+            for channel in spec.channels
+        }
 
     def machine(self, site: str, machine: str) -> MachineSpec | None:
         """The machine, None where it is not configured."""
@@ -45,6 +60,13 @@ class Knowledge:
     def point(self, site: str, machine: str, point: str) -> PointSpec | None:
         """The point, None where it is not configured."""
         return self._points.get((machine, point)) if site == self.plant.site_id else None
+
+    def has_channel(self, site: str, machine: str, point: str, channel: str) -> bool:
+        """Whether the plant knows this channel, or the one that it is the velocity of."""
+        of = channel.removesuffix(SUFFIX)
+        return site == self.plant.site_id and not self._channels.isdisjoint(
+            ((machine, point, channel), (machine, point, of))
+        )
 
     def block_shapes(self) -> tuple[tuple[float, int], ...]:
         """(rate in Hz, samples) of the blocks that the plant expects, each once."""
@@ -69,16 +91,22 @@ class Speeds:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
         self._readings: dict[tuple[str, str, str, bool], deque[tuple[int, float]]] = {}
+        self._held: dict[tuple[str, str, str], deque[tuple[int, float]]] = {}
+        self._steady: dict[tuple[str, str, str], Steadiness] = {}
         self._units = {m.id: _slow_units(m) for m in knowledge.plant.machines}
         self._load = {m.id: _load_channel(m) for m in knowledge.plant.machines}
-        self._housing = {(m.id, p.id): _housing(p) for m in knowledge.plant.machines for p in m.points}
+        self._air = {m.id: ambient_of(m) for m in knowledge.plant.machines}
+        self._housing = {(m.id, p.id): housing_of(p) for m in knowledge.plant.machines for p in m.points}
 
-    def take(self, site: str, readings: Readings, *, live: bool = True) -> None:
+    def take(self, site: str, readings: Readings, *, live: bool = True, hold: bool = False) -> None:
         """Keep what these readings say of their machine; not in another unit, nor of bad quality. Those that
-        came late are kept apart: a backlog must not push out the speed of now.
+        came late are kept apart: a backlog must not push out the speed of now. Those that `hold` are in force
+        until the next ones, bad ones included.
         """
         if self._knowledge.machine(site, readings.machine) is None:
             return
+        if hold:
+            self._hold(site, readings)
         units = self._units[readings.machine]
         for place, channel in enumerate(readings.channels):
             good = readings.quality[place] == QUALITY_GOOD
@@ -86,9 +114,22 @@ class Speeds:
                 series = (site, readings.machine, channel, live)
                 kept = self._readings.setdefault(series, deque(maxlen=SPEEDS_KEPT))
                 told = zip(readings.times_ns.tolist(), readings.values[place].tolist(), strict=True)
-                kept.extend((t, v) for t, v in told if math.isfinite(v))
+                known = [(t, v) for t, v in told if math.isfinite(v)]
+                kept.extend(known)
+                if live:
+                    self._hear((site, readings.machine, channel), known)
 
-    def machine_rpm(self, site: str, block: Waveform) -> float | None:
+    def _hold(self, site: str, readings: Readings) -> None:
+        units = self._units[readings.machine]
+        for place, channel in enumerate(readings.channels):
+            if readings.unit[place] not in units.get(channel, ()):
+                continue
+            good = readings.quality[place] == QUALITY_GOOD
+            told = zip(readings.times_ns.tolist(), readings.values[place].tolist(), strict=True)
+            kept = self._held.setdefault((site, readings.machine, channel), deque(maxlen=SPEEDS_KEPT))
+            kept.extend((t, v if good else math.nan) for t, v in told)
+
+    def machine_rpm(self, site: str, block: Block) -> float | None:
         """The speed of the machine during a block, None if unknown. What was measured with the block wins: a
         machine of fixed speed stands still at times. Else it is the fixed speed, or one read shortly before.
         """
@@ -101,7 +142,7 @@ class Speeds:
             return spec.speed_rpm
         return self._last_read(site, block, spec.speed_channel) if spec.speed_source == "reading" else None
 
-    def shaft_hz(self, site: str, block: Waveform) -> float | None:
+    def shaft_hz(self, site: str, block: Block) -> float | None:
         """The speed of the point's own shaft, 0.0 at standstill, None if unknown."""
         rpm = self.machine_rpm(site, block)
         if rpm is None:
@@ -111,28 +152,66 @@ class Speeds:
         point = self._knowledge.point(site, block.machine, block.point)
         return abs(rpm) / 60 * (point.shaft_order if point else 1.0)
 
-    def load_percent(self, site: str, block: Waveform) -> float:
-        """How hard the machine worked during a block, NaN if unknown; what came with the block wins."""
+    def load_percent(self, site: str, block: Block) -> float:
+        """How hard the machine worked during a block, NaN if unknown, or if its transmitter is stuck; what
+        came with the block wins.
+        """
         if block.load_percent is not None:
             return block.load_percent
-        return self._known(site, block, self._load.get(block.machine))
+        channel = self._load.get(block.machine)
+        return math.nan if self._is_stuck(site, block, channel) else self._known(site, block, channel)
 
-    def temperature_c(self, site: str, block: Waveform) -> float:
-        """How warm the point's housing was during a block, NaN if unknown."""
-        return self._known(site, block, self._housing.get((block.machine, block.point)))
+    def temperature_c(self, site: str, block: Block) -> float:
+        """How warm the point's housing was during a block, NaN if unknown, or if its wire is broken, or it is
+        stuck.
+        """
+        channel = self._housing.get((block.machine, block.point))
+        value = self._known(site, block, channel)
+        return math.nan if broken_wire(value) or self._is_stuck(site, block, channel) else value
 
-    def _known(self, site: str, block: Waveform, channel: str | None) -> float:
+    def stuck(self, site: str, block: Block) -> tuple[tuple[str, Refusal], ...]:
+        """The slow channels ("POINT/CHANNEL") that belong to a block and tell nothing any more, and why."""
+        load = None if block.load_percent is not None else self._load.get(block.machine)
+        mine = (load, self._housing.get((block.machine, block.point)))
+        return tuple((channel, STUCK) for channel in mine if channel and self._is_stuck(site, block, channel))
+
+    def ambient_c(self, site: str, block: Block) -> float:
+        """How warm the air beside the machine was during a block, NaN if unknown."""
+        return self._known(site, block, self._air.get(block.machine))
+
+    def _hear(self, series: tuple[str, str, str], readings: list[tuple[int, float]]) -> None:
+        for t, value in readings:
+            before = self._steady.get(series)
+            at_s = t / 1e9
+            self._steady[series] = Steadiness(value, at_s) if before is None else before.heard(at_s, value)
+
+    def _is_stuck(self, site: str, block: Block, channel: str | None) -> bool:
+        told = self._steady.get((site, block.machine, channel or ""))
+        return told is not None and told.is_stuck(block.start_ns / 1e9)
+
+    def _known(self, site: str, block: Block, channel: str | None) -> float:
         found = None if channel is None else self._last_read(site, block, channel)
         return math.nan if found is None else found
 
-    def _last_read(self, site: str, block: Waveform, channel: str | None) -> float | None:
+    def _last_read(self, site: str, block: Block, channel: str | None) -> float | None:
         """The reading nearest to the block within the age that still counts."""
         series = (site, block.machine, channel or "")
+        in_force = self._in_force(series, block.start_ns)
+        if in_force is not None:
+            return None if math.isnan(in_force) else in_force
         kept = [told for live in (True, False) for told in self._readings.get((*series, live), ())]
         if not kept:
             return None
         at, rpm = min(kept, key=lambda reading: abs(reading[0] - block.start_ns))
         return rpm if abs(at - block.start_ns) <= SPEED_AGE_S * 1e9 else None
+
+    def _in_force(self, series: tuple[str, str, str], at_ns: int) -> float | None:
+        """The value that was in force then, NaN where it had ended; None where nobody told of it before."""
+        before = [told for told in self._held.get(series, ()) if told[0] <= at_ns]
+        if not before:
+            return None
+        since_ns, value = max(reversed(before), key=lambda told: told[0])  # of two at one time the later word
+        return value if at_ns - since_ns <= HOLD_S * 1e9 else math.nan
 
 
 def _slow_units(machine: MachineSpec) -> dict[str, tuple[str, ...]]:
@@ -153,9 +232,26 @@ def _load_channel(machine: MachineSpec) -> str | None:
     return next(loads, None)
 
 
-def _housing(point: PointSpec) -> str | None:
-    """The temperature of a bearing's housing; of a point without a bearing nobody knows what it is of."""
+def ambient_of(machine: MachineSpec) -> str | None:
+    """The channel ("POINT/CHANNEL") of the air beside a machine, None where nobody measures it."""
+    air = (
+        f"{point.id}/{channel.id}"
+        for point in machine.points
+        for channel in point.channels
+        if channel.quantity is Quantity.TEMPERATURE and is_ambient(point.id, channel.id)
+    )
+    return next(air, None)
+
+
+def housing_of(point: PointSpec) -> str | None:
+    """The channel ("POINT/CHANNEL") of a bearing's housing; of a point without a bearing nobody knows what a
+    temperature is of.
+    """
     if point.bearing is None:
         return None
-    warm = (f"{point.id}/{c.id}" for c in point.channels if c.quantity is Quantity.TEMPERATURE)
+    warm = (
+        f"{point.id}/{c.id}"
+        for c in point.channels
+        if c.quantity is Quantity.TEMPERATURE and not is_ambient(point.id, c.id)
+    )
     return next(warm, None)

@@ -16,19 +16,24 @@ from models.features.bands import ENVELOPE_BAND_HZ, ENVELOPE_TOP_HZ
 from models.features.catalogue import NAMES
 from models.features.envelope import LEAKED_BINS, demodulator
 from models.features.windows import spectral_length
-from models.types import M_S2_PER_UNIT
-from palier.frames import Readings, Waveform, split_channel
+from models.types import M_S2_PER_UNIT, State
+from palier.frames import Features, Readings, Waveform, split_channel
 from palier.historian.base import Rows
-from palier.historian.rows import Transition
-from palier.ledger import LedgerLine
+from palier.historian.rows import Transition, WaveformRow
+from palier.historian.waveforms import WaveformRef
+from palier.ledger import OTHER, REASONS, LedgerLine
 
 from .batch import WorkFrame
 from .board import StateLine
 from .judging import Assessed
-from .scoring import Scored
+from .scoring import Scored, step_of
 
 SPECTRUM_ROWS: Final = 400
 """Lines of a spectrum kept for display; the full one is computed from the waveform on demand."""
+
+VELOCITY: Final = "velocity_mm_s"
+ENVELOPE: Final = "envelope_m_s2"
+"""What the rows of `spectrum` and `envelope` are of."""
 
 Column = npt.NDArray[np.generic] | Sequence[str | None]
 
@@ -47,6 +52,7 @@ def feature_rows(assessed: Sequence[Assessed], place: Mapping[int, int]) -> Owne
     values = np.concatenate([np.empty((0, len(NAMES))), *(a.scored.features for a in assessed)])
     fields: dict[str, Column] = {name: values[:, i] for i, name in enumerate(NAMES)}
     fields["speed_rpm"] = np.array([_rpm(entry.shaft_hz) for entry, _, _ in entries], dtype=np.float64)
+    fields["load_percent"] = np.array([entry.load_percent for entry, _, _ in entries], dtype=np.float64)
     fields["zone"] = [zone for _, _, zone in entries]
     fields["frame"] = [entry.work.text for entry, _, _ in entries]
     rows = Rows(
@@ -141,34 +147,57 @@ def event_rows(transitions: Sequence[Transition]) -> Rows:
 
 def spectrum_rows(scored: Sequence[Scored]) -> Rows:
     """Thinned velocity spectra of these blocks' channels. Without a unit there is no amplitude to draw."""
-    return _line_rows("spectrum", "velocity_mm_s", [one for entry in scored for one in _velocity(entry)])
+    lines = [one for entry in scored for one in (_told(entry, VELOCITY) or _velocity(entry))]
+    return _line_rows("spectrum", lines)
 
 
 def envelope_rows(scored: Sequence[Scored]) -> Rows:
     """Thinned spectra of their envelope in the band that is trended, of blocks whose rate reaches into it."""
-    lines = [one for entry in scored if _has_envelope(entry.block) for one in _envelope(entry)]
-    return _line_rows("envelope", "envelope_m_s2", lines)
+    lines = [one for entry in scored for one in (_told(entry, ENVELOPE) or _envelope(entry))]
+    return _line_rows("envelope", lines)
 
 
-def ledger_rows(lines: Sequence[LedgerLine], now_ns: int) -> Rows:
-    """Ledger lines at a time; `machine` is the gateway's node name."""
+def ledger_rows(lines: Sequence[LedgerLine], now_ns: int, wall_ns: int | None = None) -> Rows:
+    """Ledger lines at a time; `machine` is the gateway's node name. `wall_ns` is of the clock of the reports.
+
+    The last line of an outbox that was replaced stands a millisecond before those of the outboxes in use, so
+    that a gateway's newest row is of what it works with.
+    """
+    counts = ("acquired", "stored", "quarantined", "dropped", "pending", "missing", "twice", "lost")
     fields: dict[str, Column] = {
-        name: np.array([getattr(line, name) for line in lines], dtype=np.int64)
-        for name in ("acquired", "stored", "quarantined", "dropped", "pending", "missing", "twice")
+        name: np.array([getattr(line, name) for line in lines], dtype=np.int64) for name in counts
     }
+    for reason in (*REASONS, OTHER):
+        fields[f"dropped_{reason}"] = np.array(
+            [line.dropped_for.get(reason, 0) for line in lines], dtype=np.int64
+        )
     fields["epoch"] = [line.epoch for line in lines]
     fields["adds_up"] = np.array(
         [np.nan if line.adds_up is None else float(line.adds_up) for line in lines], dtype=np.float64
     )
+    fields["age_s"] = np.array([_age_s(line, wall_ns) for line in lines], dtype=np.float64)
     return Rows(
         "ledger",
         site=[line.edge.partition("/")[0] for line in lines],
         machine=[line.edge.partition("/")[2] for line in lines],
         point=[""] * len(lines),
         channel=[""] * len(lines),
-        ts_ns=np.full(len(lines), now_ns, dtype=np.int64),
+        ts_ns=np.array([now_ns - line.replaced * 1_000_000 for line in lines], dtype=np.int64),
         fields=fields,
     )
+
+
+def _age_s(line: LedgerLine, wall_ns: int | None) -> float:
+    known = line.reported_ns is not None and wall_ns is not None
+    return max(0, wall_ns - line.reported_ns) / 1e9 if known else float("nan")  # type: ignore[operator]
+
+
+def waveform_row(entry: Assessed, ref: WaveformRef, *, around_alert: bool = False) -> WaveformRow:
+    """Where a block's waveform lies; those of alarms, and around a first alert, are kept longer."""
+    assert entry.work.id is not None  # noqa: S101 - only frames with an identity have a waveform kept
+    block = entry.scored.block
+    alarm = around_alert or entry.said.state in (State.ALERT, State.DANGER)
+    return WaveformRow(entry.work.id, entry.work.site, block.machine, block.point, block.start_ns, ref, alarm)
 
 
 class _Lines(NamedTuple):
@@ -176,31 +205,51 @@ class _Lines(NamedTuple):
 
     entry: Scored
     channel: int
-    frequency_hz: npt.NDArray[np.float64]
-    amplitude: npt.NDArray[np.float64]
+    kind: str
+    frequency_hz: npt.NDArray[np.floating]
+    amplitude: npt.NDArray[np.floating]
+
+
+def _told(entry: Scored, kind: str) -> list[_Lines]:
+    """What the gateway computed of a block that it kept."""
+    block = entry.block
+    if not isinstance(block, Features) or not block.spectra:
+        return []
+    of = {one.channel: one for one in block.spectra if one.kind == kind}
+    found = []
+    for c in _drawable(entry):
+        if (one := of.get(block.channels[c])) is not None:
+            known = block.unit[c] in M_S2_PER_UNIT  # else computed as if it were m/s²
+            heights = one.amplitude * np.float32(1.0 if known else M_S2_PER_UNIT[entry.units[c]])
+            lines = thin_spectrum(one.frequency_hz.astype(np.float64), heights, SPECTRUM_ROWS)
+            found.append(_Lines(entry, c, kind, *lines))
+    return found
 
 
 def _velocity(entry: Scored) -> list[_Lines]:
-    if not (channels := _drawable(entry)):
+    block = entry.block
+    if isinstance(block, Features) or not (channels := _drawable(entry)):
         return []
     frequency, amplitude = spectrum(
-        entry.block.samples[channels], entry.block.fs_hz, kind="velocity", scale=_to_m_s2(entry, channels)
+        block.samples[channels], block.fs_hz, kind="velocity", scale=_to_m_s2(entry, channels)
     )
-    return _thinned(entry, channels, frequency, amplitude)
+    return _thinned(entry, channels, VELOCITY, frequency, amplitude)
 
 
 def _envelope(entry: Scored) -> list[_Lines]:
     """Without the lowest lines: the envelope's mean leaks into them, and would dwarf all others."""
-    if not (channels := _drawable(entry)):
+    block = entry.block
+    if isinstance(block, Features) or not _has_envelope(block) or not (channels := _drawable(entry)):
         return []
     frequency, amplitude = envelope_spectrum(
-        entry.block.samples[channels],
-        entry.block.fs_hz,
+        block.samples[channels],
+        block.fs_hz,
         ENVELOPE_BAND_HZ,
         scale=_to_m_s2(entry, channels),
         f_max_hz=ENVELOPE_TOP_HZ,
     )
-    return _thinned(entry, channels, frequency[LEAKED_BINS:], amplitude[:, LEAKED_BINS:])
+    lines = frequency[LEAKED_BINS:], amplitude[:, LEAKED_BINS:]
+    return _thinned(entry, channels, ENVELOPE, *lines)
 
 
 def _has_envelope(block: Waveform) -> bool:
@@ -219,29 +268,30 @@ def _drawable(entry: Scored) -> list[int]:
 
 
 def _to_m_s2(entry: Scored, channels: Sequence[int]) -> list[float]:
-    return [entry.block.scale[c] * M_S2_PER_UNIT[entry.units[c]] for c in channels]
+    return [step_of(entry.block, c) * M_S2_PER_UNIT[entry.units[c]] for c in channels]
 
 
 def _thinned(
     entry: Scored,
     channels: Sequence[int],
+    kind: str,
     frequency_hz: npt.NDArray[np.float64],
     amplitude: npt.NDArray[np.float32],
 ) -> list[_Lines]:
     return [
-        _Lines(entry, c, *thin_spectrum(frequency_hz, heights, SPECTRUM_ROWS))
+        _Lines(entry, c, kind, *thin_spectrum(frequency_hz, heights, SPECTRUM_ROWS))
         for c, heights in zip(channels, amplitude, strict=True)
     ]
 
 
-def _line_rows(measurement: str, kind: str, lines: Sequence[_Lines]) -> Rows:
+def _line_rows(measurement: str, lines: Sequence[_Lines]) -> Rows:
     sizes = [len(one.frequency_hz) for one in lines]
     empty = np.empty(0)
     fields: dict[str, Column] = {
         "line": np.concatenate([np.arange(n, dtype=np.int64) for n in sizes] or [empty.astype(np.int64)]),
         "frequency_hz": np.concatenate([one.frequency_hz for one in lines] or [empty]),
         "amplitude": np.concatenate([one.amplitude for one in lines] or [empty]),
-        "kind": [kind] * sum(sizes),
+        "kind": _repeat([one.kind for one in lines], sizes),
         "frame": _repeat([one.entry.work.text for one in lines], sizes),
     }
     blocks = [one.entry.block for one in lines]

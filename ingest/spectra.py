@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from palier.frames import Features
 from palier.historian.rows import StateRow
 
 from .board import Advance, Key
@@ -21,6 +22,11 @@ SPECTRA: Final = "#spectra"  # behind MACHINE/POINT, as `board.VIBRATION`; no na
 
 PAST_EVERY_NS: Final = 86_400 * 10**9
 """What came late shows how a machine got where it is; what it was like in between its features tell."""
+
+
+TOLD_EVERY_NS: Final = 60 * 10**9
+"""Of spectra that come with features alone none more often: a gateway that sends one with each would fill
+the store."""
 
 
 class SpectraKept:
@@ -38,13 +44,20 @@ class SpectraKept:
         due: dict[Key, Scored] = {}
         for entry in scored:
             key = _key(entry)
+            if isinstance(entry.block, Features) and not entry.block.spectra:
+                continue
             if key in changed or self._is_due(key, entry):
                 due[key] = entry
         return list(due.values())
 
     def _is_due(self, key: Key, entry: Scored) -> bool:
-        """A live block is due too where the last one lies far ahead: that was of a wrong clock."""
+        """A live block is due too where the last one lies far ahead: that was of a wrong clock. A gateway
+        that keeps the samples decides itself when a spectrum is worth sending.
+        """
         last = self._last.get(key)
+        if isinstance(entry.block, Features):
+            known = (last, self._past.get(key))
+            return all(one is None or abs(entry.block.start_ns - one) >= TOLD_EVERY_NS for one in known)
         if not entry.work.live:
             last = self._past.get(key, last)
         if last is None:

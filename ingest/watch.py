@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.detection.decision import STATES, Basis, Decision, Level
+from models.detection.housing import Housing, Housings, HousingState
 from models.detection.measured import Blocks, Some
 from models.detection.monitor import Monitor
 from models.detection.regimes import Regime
@@ -29,7 +30,8 @@ from models.types import State
 from .knowledge import Knowledge
 from .scoring import Scored
 from .watch_health import Health, HealthOf
-from .watch_memory import health_of, layout_of, monitor_of, told
+from .watch_housing import NEVER_GREASED, churned, warmth
+from .watch_memory import health_of, housing_of, layout_of, monitor_of, told
 from .watch_packing import Layout
 from .watch_parts import Place, PointModel, Watched, columns_of, measured_hz, watched_points, with_model
 
@@ -59,7 +61,8 @@ class Verdict:
     `advanced` is False where the block came late: then all else is what stood. `counted` is whether the block
     counts at the pace of the baseline. `tests` names what is on, and the columns "channel/feature" that speak
     for it. `x`, `z` and `alert` (c,) are the columns' values, residuals in σ and limits; `health` is the
-    index of the point by mode.
+    index of the point by mode; `residual_k` is by how much its housing is warmer than ambient, load and speed
+    explain, NaN where nobody knows.
     """
 
     watched: Watched
@@ -76,6 +79,7 @@ class Verdict:
     z: Floats
     alert: Floats
     health: Health
+    residual_k: float = np.nan
 
     @property
     def learning(self) -> bool:
@@ -99,6 +103,7 @@ class _Group:
     monitor: Monitor
     levels: Floats = field(repr=False)  # (n, c) in good health
     danger: Floats = field(repr=False)  # (n, c) of the standard, NaN where it judges something else
+    housings: Housings
     layout: Layout
     fresh: tuple[bytes, ...] = field(repr=False)  # each point's row before any block
     alone: dict[int, Monitor] = field(default_factory=dict, repr=False)  # of single points, once asked for
@@ -133,9 +138,14 @@ class Watch:
             self._of_machine[machine] = (*self._of_machine.get(machine, ()), one)
 
     @classmethod
-    def of(cls, knowledge: Knowledge, models: Mapping[Place, PointModel] | None = None) -> Watch:
-        """The watch over a plant, with what was learned of its points so far."""
-        return cls(watched_points(knowledge, models or {}))
+    def of(
+        cls,
+        knowledge: Knowledge,
+        models: Mapping[Place, PointModel] | None = None,
+        housings: Mapping[Place, Housing] | None = None,
+    ) -> Watch:
+        """The watch over a plant, with what was learned of its points and their housings so far."""
+        return cls(watched_points(knowledge, models or {}, housings))
 
     def watched(self, place: Place) -> Watched | None:
         """The point, None where it is not under watch."""
@@ -168,6 +178,15 @@ class Watch:
         watch = Watch(points)
         fresh = {place: row for place, row in watch.start().rows.items() if place in models}
         return watch, WatchState({**state.rows, **fresh})
+
+    def warmed(self, place: Place, housing: Housing) -> Watch:
+        """The watch that knows how warm a point's housing should be; its states go on."""
+        points = [
+            replace(p, housing=housing) if p.place == place else p
+            for some in self._of_machine.values()
+            for p in some
+        ]
+        return Watch(points)
 
     def restored(self, told: Mapping[tuple[str, str], str]) -> tuple[WatchState, tuple[Place, ...]]:
         """The state that the records hold, by (site, key), and the points whose record is of another layout
@@ -223,16 +242,25 @@ class Watch:
             group = self.groups[self._where[place][0]]
             arrays = group.layout.arrays([rows[place]])
             health = change(place, HealthOf.of(health_of(arrays), group.names))
-            (rows[place],) = group.layout.rows(told(monitor_of(arrays), health.state))
+            kept = told(monitor_of(arrays), health.state, housing_of(arrays))
+            (rows[place],) = group.layout.rows(kept)
         return WatchState(rows)
 
-    def step(self, state: WatchState, scored: Sequence[Scored]) -> tuple[WatchState, dict[int, Verdict]]:
-        """The state after the live blocks among these, and what is said after each, by place in `scored`."""
+    def step(
+        self,
+        state: WatchState,
+        scored: Sequence[Scored],
+        greased: Mapping[str, int] = NEVER_GREASED,
+    ) -> tuple[WatchState, dict[int, Verdict]]:
+        """The state after the live blocks among these, and what is said after each, by place in `scored`.
+
+        `greased` is when (ns) each machine last was: fresh grease is warm for hours.
+        """
         rows = dict(state.rows)
         said: dict[int, Verdict] = {}
         for turn_of in self._rounds(scored):
             for g, some in turn_of.items():
-                said |= _stepped(self.groups[g], rows, scored, some)
+                said |= _stepped(self.groups[g], rows, scored, some, greased)
         return WatchState(rows), said
 
     def _rounds(self, scored: Sequence[Scored]) -> list[dict[int, list[tuple[int, int]]]]:
@@ -271,14 +299,20 @@ def _group(names: tuple[str, ...], points: Sequence[Watched]) -> _Group:
     firsts = {p.model is None: i for i, p in enumerate(points)}
     starts = {none: monitor.of([i]).start() for none, i in firsts.items()}
     health = HealthOf.start(1, names)
-    layout = layout_of(next(iter(starts.values())), health.state)
-    rows = {none: layout.rows(told(start, health.state))[0] for none, start in starts.items()}
+    cold = HousingState.start(1)
+    layout = layout_of(next(iter(starts.values())), health.state, cold)
+    rows = {none: layout.rows(told(start, health.state, cold))[0] for none, start in starts.items()}
     fresh = tuple(rows[p.model is None] for p in points)
-    return _Group(names, tuple(points), monitor, levels, danger, layout, fresh)
+    housings = Housings([p.housing for p in points])
+    return _Group(names, tuple(points), monitor, levels, danger, housings, layout, fresh)
 
 
 def _stepped(
-    group: _Group, rows: dict[Place, bytes], scored: Sequence[Scored], some: Sequence[tuple[int, int]]
+    group: _Group,
+    rows: dict[Place, bytes],
+    scored: Sequence[Scored],
+    some: Sequence[tuple[int, int]],
+    greased: Mapping[str, int],
 ) -> dict[int, Verdict]:
     """What is said of one block of each of `some` of a group's points (place in `scored`, point), whose
     `rows` go on.
@@ -289,9 +323,12 @@ def _stepped(
     before = monitor_of(arrays)
     entries = [scored[i] for i, _ in some]
     blocks = _blocks(entries, points)
-    after, decision = monitor.step(before, blocks)
-    # A block counted at the pace of its point's baseline where the time of some column went on.
-    counted = ((after.counted_s != before.counted_s) & ~np.isnan(after.counted_s)).any(axis=1)
+    warm, residual = warmth(group.housings, which, housing_of(arrays), entries)
+    spoken = churned(residual, points, entries, greased)
+    after, decision = monitor.step(before, replace(blocks, residual_k=spoken))
+    # A block counted at the pace of its point's baseline where the time of some column went on; that of the
+    # housing goes by itself.
+    counted = ((after.counted_s != before.counted_s) & ~np.isnan(after.counted_s))[:, :-1].any(axis=1)
     x = np.asarray(blocks.features)
     health = HealthOf.of(health_of(arrays), group.names).step(
         x,
@@ -300,9 +337,9 @@ def _stepped(
         danger=group.danger[which],
         counted=counted,
     )
-    for one, row in zip(points, group.layout.rows(told(after, health.state)), strict=True):
+    for one, row in zip(points, group.layout.rows(told(after, health.state, warm)), strict=True):
         rows[one.place] = row
-    verdicts = _verdicts(entries, points, decision, _Beside(x, counted, health))
+    verdicts = _verdicts(entries, points, decision, _Beside(x, counted, health, residual))
     return {i: verdict for (i, _), verdict in zip(some, verdicts, strict=True)}
 
 
@@ -313,16 +350,20 @@ def _blocks(entries: Sequence[Scored], points: Sequence[Watched]) -> Blocks:
         np.array([entry.block.start_ns / 1e9 for entry in entries]),
         np.array([columns_of(entry, one) for entry, one in both], dtype=np.float64),
         np.array([measured_hz(one.machine, one.point, entry.shaft_hz) for entry, one in both]),
+        load=np.array([entry.load_percent for entry in entries], dtype=np.float64),
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Beside:
-    """What goes with a decision: the features (n, c), whether the blocks counted (n,), and the health."""
+    """What goes with a decision: the features (n, c), whether the blocks counted (n,), the health, and the
+    housings' residuals (n,).
+    """
 
     x: Floats
     counted: npt.NDArray[np.bool_]
     health: HealthOf
+    residual: Floats
 
 
 def _verdicts(
@@ -333,7 +374,7 @@ def _verdicts(
         decision.tests.any(axis=1),
     )  # fmt: skip
     told = zip(*(array.tolist() for array in codes), strict=True)
-    healths = beside.health.told()
+    healths, residuals = beside.health.told(), beside.residual.tolist()
     return [
         Verdict(
             watched=one,
@@ -350,18 +391,9 @@ def _verdicts(
             z=decision.z[k],
             alert=decision.alert[k],
             health=healths[k],
+            residual_k=residuals[k],
         )
         for k, (entry, one, (advanced, counts, regime, said, basis, level, on)) in enumerate(
             zip(entries, points, told, strict=True)
         )
     ]
-
-
-def without_refused(entry: Scored) -> Scored:
-    """A block whose refused channels are unknown."""
-    refused = [c for c, refusal in enumerate(entry.refusals) if refusal is not None]
-    if not refused:
-        return entry
-    features = entry.features.copy()
-    features[refused] = np.nan
-    return replace(entry, features=features)

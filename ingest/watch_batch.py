@@ -16,32 +16,24 @@ from types import MappingProxyType
 from typing import Final
 
 from models.advice import Lasting
-from models.detection.decision import Basis
-from models.types import State
+from models.detection.housing import Housing
+from palier.frames import Waveform
 from palier.historian.base import Rows
 from palier.historian.rows import BaselineRow, StateRow
 from palier.operations import Baseline, BaselineStatus
 
-from . import watch_rows as rows
 from .judging import Assessed
 from .knowledge import Knowledge
+from .model_scoring import Models
 from .watch import MODEL, MONITOR, Verdict, Watch, WatchState
-from .watch_diagnosis import (
-    NOT_LOOKED,
-    Around,
-    Examined,
-    Looked,
-    Ring,
-    events_of,
-    examine,
-    look,
-    remember,
-)
-from .watch_health import NO_HEALTH, Health, together
-from .watch_learning import LEARNING, Learning, count, reopened, status
+from .watch_diagnosis import Examined, Looked, Ring
+from .watch_health import Health
+from .watch_housing import greased_of, key_of, to_text
+from .watch_learning import LEARNING, Learning, reopened, status
 from .watch_parts import Place, PointModel
 from .watch_restoring import INTERVENED, KEPT, LOOKED, Strange, judged_by, restored, version_of
-from .watch_states import ABNORMAL, merge
+from .watch_states import merge
+from .watch_step import Step
 
 NOTHING_DONE: Final[Mapping[str, int]] = MappingProxyType({})
 NO_WORK: Final[Mapping[tuple[str, str], int]] = MappingProxyType({})
@@ -54,7 +46,8 @@ class Watching:
     (plant time) the last intervention was done at each machine that this knows of. Of points whose model
     could not be used: why, where a person had confirmed it (`lost`), and its text (`unread`); `strange` is
     all that could not be read at the start. `doubling_days` is what grows at abnormal points ("channel/
-    feature"), and `lasting` what they last, as the shell last found it.
+    feature"), and `lasting` what they last, as the shell last found it. `models` are those of the registry
+    that score beside the baselines.
     """
 
     knowledge: Knowledge
@@ -71,6 +64,7 @@ class Watching:
     strange: tuple[Strange, ...] = ()
     doubling_days: Mapping[Place, Mapping[str, float]] = field(default_factory=lambda: MappingProxyType({}))
     lasting: Mapping[Place, Lasting] = field(default_factory=lambda: MappingProxyType({}))
+    models: Models = field(default_factory=Models)
 
     @classmethod
     def restored(
@@ -82,7 +76,7 @@ class Watching:
     ) -> Watching:
         """As the records hold it, by (site, key), and the last blocks by `watch_diagnosis.remembered`."""
         found = restored(Watch.of(knowledge), told, baselines)
-        watch = Watch.of(knowledge, found.models)
+        watch = Watch.of(knowledge, found.models, found.housings)
         anew = {_key(place, MONITOR) for place in found.behind}
         state, other = watch.restored({key: text for key, text in told.items() if key not in anew})
         strange = [*found.strange, *(Strange("/".join(p) + MONITOR, "of another layout") for p in other)]
@@ -116,12 +110,16 @@ class Watching:
         site, mended = self.knowledge.plant.site_id, self.state
         for machine in done:
             mended = self.watch.mended(mended, (site, machine))
-        state, verdicts = self.watch.step(mended, [entry.scored for entry in assessed])
-        said = merge(assessed, verdicts, self.lost)
-        step = _Step(self, said, work)
+        state, verdicts = self.watch.step(mended, [entry.scored for entry in assessed], greased_of(work))
+        judged = self.models.step(merge(assessed, verdicts, self.lost), verdicts, self.rings)
+        said = list(judged.said)
+        step = Step(self, work)
         for i in sorted(verdicts, key=lambda i: (verdicts[i].ts_ns, i)):
             if verdicts[i].advanced:
                 step.take(said[i], verdicts[i])
+        for entry in assessed:
+            if not entry.work.live and isinstance(entry.scored.block, Waveform):
+                step.complete(entry.scored)
         after = replace(
             self,
             state=state,
@@ -131,6 +129,7 @@ class Watching:
             looked={**self.looked, **step.looked},
             health={**self.health, **step.health},
             intervened={**self.intervened, **done},
+            models=judged.after,
         )
         changed = {v.watched.place for v in verdicts.values() if v.advanced}
         changed |= {one.place for machine in done for one in self.watch.of_machine(site, machine)}
@@ -144,10 +143,11 @@ class Watching:
             said,
             verdicts,
             tuple(step.examined),
-            step.rows(),
-            tuple(kept),
+            (*step.rows(), *judged.rows),
+            (*kept, *judged.states),
             tuple(baseline_row(site, one) for one in step.baselines.values()),
             tuple(step.failed),
+            model_failures=judged.failed,
         )
 
     def due(self) -> tuple[Place, ...]:
@@ -178,6 +178,12 @@ class Watching:
             after = replace(after, unread={p: text for p, text in self.unread.items() if p != place})
         told = tuple(baseline_row(site, one) for one in changed)
         return Watched(after, states=tuple(kept), baselines=told)
+
+    def warmed(self, place: Place, housing: Housing) -> Watched:
+        """A point has learned how warm its housing should be: judged by it from the next block on."""
+        after = replace(self, watch=self.watch.warmed(place, housing))
+        version = version_of(self.baselines.get(place[1]))
+        return Watched(after, states=(StateRow(*key_of(place, version), to_text(housing)),))
 
     def refused(self, place: Place, learning: Learning) -> Watched:
         """A fit gave no model: `learning` is what `Learning.again` made of it."""
@@ -258,7 +264,8 @@ class Watching:
 class Watched:
     """What came of a step: what is remembered `after`, the blocks as they are now `assessed`, the verdicts by
     place among them, what was `examined`, and what is to be stored: series, states and baselines. Of points
-    whose examination `failed` the error: a defect of ours, to be logged, as are blocks that were `left_out`.
+    whose examination `failed` the error: a defect of ours, to be logged, as are blocks that were `left_out`;
+    `model_failures` are those of models of the registry, by name and version.
     """
 
     after: Watching
@@ -270,95 +277,7 @@ class Watched:
     baselines: tuple[BaselineRow, ...] = ()
     failed: tuple[tuple[Place, str], ...] = ()
     left_out: int = 0
-
-
-class _Step:
-    """What a batch changes, while it is gone through in order of time."""
-
-    def __init__(
-        self, before: Watching, said: Sequence[Assessed], work: Mapping[tuple[str, str], int]
-    ) -> None:
-        self._before = before
-        self._work = work
-        self.learning: dict[Place, Learning] = {}
-        self.baselines: dict[str, Baseline] = {}
-        self.rings: dict[Place, Ring] = {}
-        self.looked: dict[Place, Looked] = {}
-        self.health: dict[Place, Health] = {}
-        self.examined: list[Examined] = []
-        self.failed: list[tuple[Place, str]] = []
-        self._scores: list[Verdict] = []
-        self._lines: list[rows.HealthLine] = []
-
-    def take(self, entry: Assessed, verdict: Verdict) -> None:
-        """One live block more."""
-        before, place = self._before, verdict.watched.place
-        self.rings[place] = remember(self._ring(place), entry.scored, verdict.watched)
-        if verdict.learning:
-            self._count(verdict, entry.said.state)
-        elif verdict.counted and verdict.basis is Basis.BASELINE:
-            self._scores.append(verdict)
-            self._healthy(verdict)
-        was = self.looked.get(place) or before.looked.get(place, NOT_LOOKED)
-        now, due = look(was, entry.said.state, counted=verdict.counted)
-        if now is not was and now != was:
-            self.looked[place] = now
-        if due and entry.said.state in ABNORMAL:
-            points = before.watch.of_machine(*place[:2])
-            rings = [(one, self._ring(one.place)) for one in points]
-            around = Around(events_of(self._work, place[1]), before.doubling_days)
-            try:
-                self.examined.append(examine(entry.scored, verdict, rings, before.knowledge, around))
-            except Exception as error:  # noqa: BLE001 - what a stranger's samples provoke must not stop the storing
-                self.failed.append((place, repr(error)))
-
-    def rows(self) -> tuple[Rows, ...]:
-        """What is to be written, without tables that are empty."""
-        tables = []
-        if self._scores:
-            tables += [rows.score_rows(self._scores), rows.health_rows(self._lines)]
-        if self.examined:
-            tables.append(rows.diagnosis_rows(self.examined))
-        return tuple(table for table in tables if len(table))
-
-    def _ring(self, place: Place) -> Ring:
-        found = self.rings.get(place)
-        return self._before.rings.get(place, ()) if found is None else found
-
-    def _count(self, verdict: Verdict, state: State) -> None:
-        place = verdict.watched.place
-        site, machine, _ = place
-        was = self._learning(place)
-        now = count(was, verdict, state)
-        if now is was and machine in self._before.baselines:
-            return
-        self.learning[place] = now
-        present = self.baselines.get(machine) or self._before.baselines.get(machine)
-        opened = present or Baseline(machine, opened_ns=verdict.ts_ns, since_ns=verdict.ts_ns)
-        points = [
-            (self._learning(one.place), one.model is not None)
-            for one in self._before.watch.of_machine(site, machine)
-        ]
-        told = status(opened, points, verdict.ts_ns)
-        if told != present:
-            self.baselines[machine] = told
-
-    def _learning(self, place: Place) -> Learning:
-        found = self.learning.get(place) or self._before.learning.get(place)
-        # A point that is new to the plant learns for the baseline that its machine has by then.
-        return found or Learning(version_of(self._before.baselines.get(place[1])))
-
-    def _healthy(self, verdict: Verdict) -> None:
-        place = verdict.watched.place
-        site, machine, _ = place
-        self.health[place] = verdict.health
-        points = self._before.watch.of_machine(site, machine)
-        whole = together([self._health(one.place) for one in points])
-        self._lines.append(rows.HealthLine(place, verdict.ts_ns, verdict.health, verdict.frame))
-        self._lines.append(rows.HealthLine((site, machine, ""), verdict.ts_ns, whole, verdict.frame))
-
-    def _health(self, place: Place) -> Health:
-        return self.health.get(place) or self._before.health.get(place, NO_HEALTH)
+    model_failures: tuple[tuple[str, str], ...] = ()
 
 
 def baseline_row(site: str, baseline: Baseline) -> BaselineRow:

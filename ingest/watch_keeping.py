@@ -28,8 +28,11 @@ from .history_learning import HistoryLearning
 from .judging import Assessed
 from .watch_apart import stepped
 from .watch_batch import Watched, Watching
+from .watch_class import ClassLives
 from .watch_diagnosis import FIELDS as OF_BLOCK
 from .watch_diagnosis import Ring, remembered
+from .watch_housing_learning import EVERY_NS as WARM_EVERY_NS
+from .watch_housing_learning import asked, learned
 from .watch_learning import DAY_NS, LONGEST_NS, Ask, Gathering, asks
 from .watch_life import EVERY_NS, courses_of, doubling_days_of, lasting_of, life_of, soonest
 from .watch_parts import Place
@@ -73,14 +76,26 @@ class WatchKeeper:
         self._history = HistoryLearning()
         self._failed: set[Place] = set()  # places whose rows showed a defect of ours: last in turn
         self._lives: dict[Place, int] = {}
+        self._class = ClassLives()
+        self._warm_at: dict[Place, int] = {}  # when each housing was last tried
         self._not_before_ns = 0
         self.left_out = 0  # blocks that made the watch fail
         self._news: list[Transition] = []
+        self._model_failures: dict[str, str] = {}
 
     def take_news(self) -> tuple[Transition, ...]:
         """What `turn` made of baselines: the records have it, the series lack it."""
         news, self._news = tuple(self._news), []
         return news
+
+    def take_model_failures(self) -> tuple[tuple[str, str], ...]:
+        """Models of the registry that failed on a batch that is durable, each with its last error."""
+        failures, self._model_failures = tuple(self._model_failures.items()), {}
+        return failures
+
+    def install(self, watched: Watched, desk: Desk) -> Desk:
+        """What somebody else made durable is in force. The desk with the baselines as they are now."""
+        return self._in_force(watched, desk)
 
     def events_of(self, watched: Watched) -> tuple[Transition, ...]:
         """What a step that is to be stored makes of baselines."""
@@ -115,6 +130,7 @@ class WatchKeeper:
         """It is durable: in force from now on. The desk with the baselines as they are now."""
         self._history.stored(watched.assessed)
         self.left_out += watched.left_out
+        self._model_failures.update(watched.model_failures)
         return self._in_force(watched, desk)
 
     def _in_force(self, watched: Watched, desk: Desk) -> Desk:
@@ -143,6 +159,7 @@ class WatchKeeper:
                 self._news += events_of(self.watching, learned, plant_ns)
                 desk = self._in_force(learned, desk)
             self._life(self._historian, plant_ns, in_force)
+            self._housing(self._historian, self._records, plant_ns, in_force)
         except HistorianError as error:
             log.warning("watch_postponed", error=str(error))
             self._fit, self._not_before_ns = None, plant_ns + RETRY_NS
@@ -216,18 +233,56 @@ class WatchKeeper:
                 courses = courses_of(one) if abnormal else ()
                 if not courses or plant_ns < self._lives.get(one.place, plant_ns - EVERY_NS) + EVERY_NS:
                     continue
+                done = () if self._records is None else self._records.interventions()
+                taught = self._class.turn(historian, self.watching.watch, one, done, plant_ns)
+                if taught is None:  # a life of the class was read: the answer waits for the next turn
+                    return
                 self._lives[one.place] = plant_ns
-                done = () if self._records is None else self._records.interventions(machine)
-                done_ns = tuple(row.at_ns for row in done)
+                done_ns = tuple(row.at_ns for row in done if row.machine == machine)
                 hourly = [(course, _read(historian, course.ask(plant_ns))) for course in courses]
                 days = {name: d for one_of in hourly for name, d in doubling_days_of(*one_of).items()}
                 self.watching = self.watching.grows(one.place, days)
                 course, life = soonest(
-                    [(c, life_of(c, rows, interventions_ns=done_ns)) for c, rows in hourly]
+                    [
+                        (c, life_of(c, rows, interventions_ns=done_ns, history=taught.get(c.feature)))
+                        for c, rows in hourly
+                    ]
                 )
                 self.watching = self.watching.lasts(one.place, lasting_of(life, plant_ns))
                 historian.write([life_rows(one.place, plant_ns, course.column, course.danger, life)])
                 return
+
+    def _housing(
+        self,
+        historian: Historian,
+        records: WatchRecords,
+        plant_ns: int,
+        in_force: Mapping[Key, InForce],
+    ) -> None:
+        """One housing that may be learned by now."""
+        for one in (p for group in self.watching.watch.groups for p in group.points):
+            if one.model is None or one.housing is not None:
+                continue
+            if plant_ns < self._warm_at.get(one.place, plant_ns - WARM_EVERY_NS) + WARM_EVERY_NS:
+                continue
+            site, machine, point = one.place
+            state = in_force.get((site, f"{machine}/{point}"))
+            if state is not None and state.judgement.state in ABNORMAL:
+                continue
+            self._warm_at[one.place] = plant_ns
+            learning = self.watching.learning.get(one.place)
+            asks = asked(one, learning.since_ns if learning else 0, plant_ns)
+            if isinstance(asks, Refusal):
+                continue
+            tables = (_read(historian, asks.warm), _read(historian, asks.air), _read(historian, asks.work))
+            done = [row.at_ns for row in records.interventions(machine)]
+            found = learned(one, self.watching.knowledge, asks, tables, done)
+            log.info("housing_tried", place="/".join(one.place), refused=getattr(found, "reason", ""))
+            if not isinstance(found, Refusal):
+                watched = self.watching.warmed(one.place, found)
+                records.commit(RecordsBatch(states=watched.states))
+                self.watching = watched.after
+            return
 
 
 def last_blocks(

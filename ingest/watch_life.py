@@ -71,6 +71,11 @@ class Course:
         """The feature of the catalogue."""
         return feature_of(self.column)
 
+    @property
+    def power(self) -> float:
+        """By which its values are raised before they are followed: causes whose powers add grow so."""
+        return 2.0 if self.feature == RMS_OF_POWERS else 1.0
+
     def ask(self, now_ns: int) -> Ask:
         """What the shell reads, of the channel `channel`."""
         site, machine, point = self.place
@@ -120,17 +125,13 @@ def life_of(
     history: ClassHistory | None = None,
 ) -> RemainingLife | Refusal:
     """The remaining life from the rows of `course.ask`."""
-    channel = course.column.partition("/")[0]
-    mine = [i for i, name in enumerate(hourly.channel) if name == channel]
-    values = np.asarray(hourly.columns[f"{course.feature}_mean"], dtype=np.float64)[mine]
     if np.isnan(course.alert):
         return NO_ALERT
-    unit = _UNIT[course.feature]
-    blocks = np.asarray(hourly.columns["blocks"], dtype=np.float64)[mine]
+    unit, power = _UNIT[course.feature], course.power
+    hours, values, blocks = points_of(course, hourly)
     spread = spread_of_hours(course.spread, values, blocks)
-    power = 2.0 if course.feature == RMS_OF_POWERS else 1.0
     trend = Trend(
-        hourly.ts_ns[mine] / HOUR_NS,
+        hours,
         values**power,
         unit,
         alert=course.alert**power,
@@ -140,6 +141,17 @@ def life_of(
     )
     life = remaining_life(trend, Threshold(course.danger**power, unit), history=history)
     return life if isinstance(life, Refusal) else replace(life, assumptions=_told(life, course))
+
+
+def points_of(course: Course, hourly: Table) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
+    """Hours, values and blocks (n,) of the rows of `course.ask`."""
+    channel = course.column.partition("/")[0]
+    mine = [i for i, name in enumerate(hourly.channel) if name == channel]
+    values, blocks = (
+        np.asarray(hourly.columns[name], dtype=np.float64)[mine]
+        for name in (f"{course.feature}_mean", "blocks")
+    )
+    return hourly.ts_ns[mine] / HOUR_NS, values, blocks
 
 
 def spread_of_hours(of_blocks: float, values: DoubleArray, blocks: DoubleArray) -> float:

@@ -1,4 +1,5 @@
-"""What detector and health index remember of points, as arrays by name: a row of each is a point's."""
+"""What detector, health index and housings remember of points, as arrays by name: a row of each is a
+point's."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any, Final
 import numpy.typing as npt
 
 from models.detection.charts import Charts
+from models.detection.housing import HousingState
 from models.detection.monitor import MonitorState
 from models.detection.persistence import Latches
 from models.diagnosis.health import HealthState
@@ -19,7 +21,7 @@ _SELDOM: Final = "means"
 _NOISY: Final = ("ewma", "up", "down", "bin_sum", "held", "recent")
 
 
-def told(monitor: MonitorState, health: HealthState) -> dict[str, npt.NDArray[Any]]:
+def told(monitor: MonitorState, health: HealthState, housing: HousingState) -> dict[str, npt.NDArray[Any]]:
     """What is remembered of n points."""
     charts, latches = monitor.charts, monitor.latches
     return {
@@ -30,6 +32,8 @@ def told(monitor: MonitorState, health: HealthState) -> dict[str, npt.NDArray[An
         "bin": monitor.bin, "bin_sum": monitor.bin_sum, "bin_count": monitor.bin_count,
         "means": monitor.means,
         "held": health.held, "recent": health.recent.swapaxes(0, 1), "rising": health.rising,
+        "air_h": housing.time_h, "air": housing.cause, "felt": housing.lagged, "felt_known": housing.known,
+        "probe": housing.probe,
     }  # fmt: skip
 
 
@@ -49,6 +53,11 @@ def health_of(told: Arrays) -> HealthState:
     return HealthState(told["held"], told["recent"].swapaxes(0, 1), told["rising"])
 
 
-def layout_of(monitor: MonitorState, health: HealthState) -> Layout:
+def housing_of(told: Arrays) -> HousingState:
+    """The part of the housings' temperatures."""
+    return HousingState(told["air_h"], told["air"], told["felt"], told["felt_known"], told["probe"])
+
+
+def layout_of(monitor: MonitorState, health: HealthState, housing: HousingState) -> Layout:
     """How points that remember as these do are kept."""
-    return Layout(told(monitor, health), seldom=_SELDOM, tag="bin", noisy=_NOISY)
+    return Layout(told(monitor, health, housing), seldom=_SELDOM, tag="bin", noisy=_NOISY)

@@ -8,60 +8,58 @@ them together may alarm as often as twelve.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from models.detection.bands import standard_limits
 from models.detection.baseline import Baseline
+from models.detection.housing import Housing
 from models.detection.measured import Part
-from models.detection.monitor import WATCHED
 from models.detection.plain import decode, encode, from_arrays, to_arrays
-from models.detection.sensors import LOOSE_MOUNT, SPIKES, TILTED
-from models.features.catalogue import NAMES
-from models.types import BEARING_DEFECTS, MachineSpec, PointSpec, Quantity, Refusal
+from models.training.gathering import (
+    FEATURE,
+    NO_SHOCKS,
+    OF_SHAFT,
+    features_of,
+    measured_hz,
+    velocity_of,
+)
+from models.types import MachineSpec, PointSpec, Quantity
 
 from .judging import AXIAL
 from .knowledge import Knowledge
 from .scoring import Scored
 
+__all__ = [
+    "FEATURE", "NO_SHOCKS", "OF_SHAFT", "Place", "PointModel", "Watched", "columns_of", "features_of",
+    "measured_hz", "watched_points", "with_model",
+]  # fmt: skip
+
 Place = tuple[str, str, str]
 """(site, machine, point)."""
-
-FEATURE: Final[Mapping[str, int]] = {name: i for i, name in enumerate(NAMES)}
-"""Column of each feature in what the extractor gives."""
-
-OF_BEARING: Final = tuple(f"{defect}_modulation" for defect in BEARING_DEFECTS)
-OF_GEAR: Final = ("mesh_1x_m_s2",)
-OF_IMPELLER: Final = ("vane_pass_mm_s",)
-OF_MOTOR: Final = ("twice_supply_mm_s",)
-OF_BELT: Final = ("belt_mm_s",)
-
-NO_SHOCKS: Final[frozenset[Refusal]] = frozenset({SPIKES, LOOSE_MOUNT, TILTED})
-"""Doubts of a sensor under which only the levels of the shaft are believed: peaks, high bands and envelopes
-are the cable's or the mount's, and would raise an alarm of the machine for a fault of its sensor."""
-
-OF_SHAFT: Final = np.array([name.endswith("_mm_s") or name == "band_10_100_m_s2" for name in NAMES])
-"""Features (n_features of the catalogue) that hold under such a doubt: velocities, orders, below 100 Hz."""
-
-_VELOCITY: Final = "velocity_rms_mm_s"
-_NOMINAL: Final = 1e-6  # the relative difference below which a speed is the one that the plant states
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointModel:
     """What was learned of a point: the version of the machine's baseline that it belongs to, the baseline of
     what is watched, and `levels` (n_channels, n_features of the catalogue), the medians of everything in good
-    health, NaN where unknown: what a diagnosis compares with.
+    health, NaN where unknown: what a diagnosis compares with. `origin` is the model of the registry that it
+    came of ("baselines:5"), "" where the plant learned it by itself.
     """
 
     version: int
     channels: tuple[str, ...]
     baseline: Baseline
     levels: npt.NDArray[np.float64]
+    origin: str = ""
+
+    @property
+    def spec(self) -> str:
+        """How a score names it: "own:3", or its origin."""
+        return self.origin or f"own:{self.version}"
 
     def to_text(self) -> str:
         """One line of ASCII, as the records keep it."""
@@ -70,13 +68,16 @@ class PointModel:
     @classmethod
     def from_text(cls, text: str) -> PointModel:
         """What `to_text` wrote. Raises ValueError for anything else."""
-        return from_arrays(cls, decode(text))
+        arrays = decode(text)
+        origin = str(arrays.get("origin", ""))  # what the plant learned before there was a registry has none
+        return replace(from_arrays(cls, arrays | {"origin": np.array(origin)}), origin=origin)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Watched:
     """A point under watch: its machine and itself as the plant has them, its acceleration channels, what is
-    watched of each, and what it is judged by. Columns are channel by channel.
+    watched of each, and what it is judged by. Columns are channel by channel. `housing` is how warm its
+    bearing should be, None where nobody knows.
     """
 
     place: Place
@@ -88,6 +89,7 @@ class Watched:
     danger: float
     zoned: tuple[str, ...]
     model: PointModel | None = None
+    housing: Housing | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,7 +100,11 @@ class Watched:
     def part(self) -> Part:
         """As the detector takes it."""
         baseline = None if self.model is None else self.model.baseline
-        return Part(baseline, self.alert, self.danger, self.zoned)
+        part = Part(baseline, self.alert, self.danger, self.zoned)
+        if baseline is None or self.housing is None:
+            return part
+        alert, danger = self.housing.limits(baseline.z)
+        return replace(part, residual_alert=alert, residual_danger=danger)
 
     @property
     def levels(self) -> npt.NDArray[np.float64]:
@@ -108,10 +114,15 @@ class Watched:
         return self.model.levels[:, [FEATURE[name] for name in self.features]].ravel()
 
 
-def watched_points(knowledge: Knowledge, models: Mapping[Place, PointModel]) -> tuple[Watched, ...]:
+def watched_points(
+    knowledge: Knowledge,
+    models: Mapping[Place, PointModel],
+    housings: Mapping[Place, Housing] | None = None,
+) -> tuple[Watched, ...]:
     """Every point of the plant that has an acceleration channel.
 
-    A model of other channels or features is left out: it has to be learned anew.
+    A model of other channels or features is left out: it has to be learned anew. What is known of a housing
+    is of use beside a model only.
     """
     site = knowledge.plant.site_id
     found = []
@@ -120,7 +131,8 @@ def watched_points(knowledge: Knowledge, models: Mapping[Place, PointModel]) -> 
             place = (site, machine.id, point.id)
             one = _watched(place, machine, point, knowledge)
             if one is not None:
-                found.append(with_model(one, models.get(place)))
+                warm = replace(one, housing=(housings or {}).get(place))
+                found.append(with_model(warm, models.get(place)))
     return tuple(found)
 
 
@@ -128,41 +140,7 @@ def with_model(one: Watched, model: PointModel | None) -> Watched:
     """The point judged by this model, by the standard's limits alone where there is none that fits."""
     if model is not None and (model.baseline.names != one.names or model.channels != one.channels):
         model = None
-    return Watched(
-        one.place,
-        one.machine,
-        one.point,
-        one.channels,
-        one.features,
-        one.alert,
-        one.danger,
-        one.zoned,
-        model,
-    )
-
-
-def features_of(machine: MachineSpec, point: PointSpec, velocity: str = _VELOCITY) -> tuple[str, ...]:
-    """What is watched of each channel of a point; `velocity` is what its limits are of."""
-    more = (
-        *((velocity,) if velocity not in WATCHED and velocity in FEATURE else ()),
-        *(OF_BEARING if point.bearing is not None else ()),
-        *(OF_GEAR if machine.gears else ()),
-        *(OF_IMPELLER if machine.impeller is not None else ()),
-        *(OF_MOTOR if machine.motor is not None else ()),
-        *(OF_BELT if machine.belt is not None else ()),
-    )
-    return (*WATCHED, *more)
-
-
-def measured_hz(machine: MachineSpec, point: PointSpec, shaft_hz: float | None) -> float:
-    """The speed of a point's shaft where it was measured, NaN where it is only what the plant states: a
-    nominal speed does not tell whether the machine turns, nor what its levels follow.
-    """
-    if shaft_hz is None or machine.speed_source == "unknown":
-        return np.nan if shaft_hz is None else shaft_hz
-    nominal = None if machine.speed_rpm is None else machine.speed_rpm / 60 * point.shaft_order
-    is_nominal = machine.speed_source == "fixed" and nominal is not None
-    return np.nan if is_nominal and abs(shaft_hz - (nominal or 0.0)) <= _NOMINAL * shaft_hz else shaft_hz
+    return replace(one, model=model, housing=None if model is None else one.housing)
 
 
 def columns_of(entry: Scored, one: Watched) -> npt.NDArray[np.floating]:
@@ -198,8 +176,7 @@ def _watched(place: Place, machine: MachineSpec, point: PointSpec, knowledge: Kn
     if not channels:
         return None
     limits = knowledge.limits(point.limits)
-    rpm = machine.speed_rpm
-    velocity = _VELOCITY if limits is None else limits.feature(rpm and rpm / 60 * point.shaft_order)
+    velocity = velocity_of(machine, point, limits)
     alert, danger = standard_limits(limits) if velocity in FEATURE else (np.nan, np.nan)
     radial = [c for c in channels if c.direction != AXIAL] or channels
     return Watched(

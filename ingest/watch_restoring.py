@@ -16,11 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from models.detection.housing import Housing
 from palier.historian.rows import BaselineRow
 from palier.operations import Baseline, BaselineStatus
 
 from .watch import MODEL, Watch
 from .watch_diagnosis import Looked
+from .watch_housing import HOUSING, from_text, key_of
 from .watch_learning import LEARNING, Learning, reopened
 from .watch_parts import Place, PointModel
 
@@ -56,6 +58,7 @@ class Restored:
     learning: dict[Place, Learning] = field(default_factory=dict)
     behind: set[Place] = field(default_factory=set)  # opened again, and no batch came before the end
     models: dict[Place, PointModel] = field(default_factory=dict)
+    housings: dict[Place, Housing] = field(default_factory=dict)
     unread: dict[Place, str] = field(default_factory=dict)
     lost: dict[Place, str] = field(default_factory=dict)
     looked: dict[Place, Looked] = field(default_factory=dict)
@@ -85,6 +88,7 @@ def restored(watch: Watch, told: Told, baselines: Iterable[BaselineRow]) -> Rest
     for one in (one for group in watch.groups for one in group.points):
         _read_learning(found, told, one.place)
         _read_model(found, told, one.place, (one.channels, one.names))
+        _read_housing(found, told, one.place)
         _read_looked(found, told, one.place)
     for machine in {one.place[:2] for group in watch.groups for one in group.points}:
         _read_intervened(found, told, machine)
@@ -143,6 +147,16 @@ def _read_model(
     found.strange.append(Strange("/".join(place) + MODEL, f"{why}: {detail}"))
     if baseline is not None and baseline.status in (BaselineStatus.CONFIRMED, BaselineStatus.LOST):
         found.lost[place] = why
+
+
+def _read_housing(found: Restored, told: Told, place: Place) -> None:
+    text = told.get(key_of(place, version_of(found.baselines.get(place[1]))))
+    if text is None:
+        return
+    try:
+        found.housings[place] = from_text(text)
+    except (ValueError, TypeError) as error:
+        found.strange.append(Strange("/".join(place) + HOUSING, str(error)))
 
 
 def _read_looked(found: Restored, told: Told, place: Place) -> None:

@@ -49,6 +49,8 @@ def score_rows(verdicts: Sequence[Verdict]) -> Rows:
         "leading": [v.watched.names[i] for v, i in zip(verdicts, shown, strict=True)],
         "value": _floats([v.x[i] for v, i in zip(verdicts, shown, strict=True)]),
         "alert": _floats([v.alert[i] for v, i in zip(verdicts, shown, strict=True)]),
+        "residual_k": _floats([v.residual_k for v in verdicts]),
+        "model": [v.watched.model.spec if v.watched.model else None for v in verdicts],
         "frame": [v.frame for v in verdicts],
     }
     return _rows("score", [v.watched.place for v in verdicts], [v.ts_ns for v in verdicts], fields)

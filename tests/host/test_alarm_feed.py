@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ingest.alarm_evidence import ACTIONS
@@ -15,7 +17,7 @@ from ingest.judging import assess
 from ingest.knowledge import Knowledge, Speeds
 from ingest.scoring import Scorer
 from models.detection.zones import LimitKind, LimitSet
-from models.types import State
+from models.types import ChannelSpec, Quantity, State
 from palier.alarms import Level, Mode
 from palier.frames import Readings
 from palier.limits import load_limits
@@ -24,9 +26,12 @@ from tests.support.committing import T0, work
 from tests.support.gateway import readings, waveform
 
 
-def said(plant: Plant, *works: WorkFrame) -> tuple[Event, ...]:
+def said(plant: Plant, *works: WorkFrame, heard: Sequence[Readings] = ()) -> tuple[Event, ...]:
     knowledge = Knowledge(plant, load_limits())
-    scored = Scorer(knowledge, Speeds(knowledge)).score(works)
+    speeds = Speeds(knowledge)
+    for one in heard:
+        speeds.take("usine", one)
+    scored = Scorer(knowledge, speeds).score(works)
     return events_of([assess(entry, knowledge) for entry in scored], works, knowledge)
 
 
@@ -48,6 +53,38 @@ def test_a_block_tells_of_its_shaft_its_vibration_and_its_sensor(plant: Plant) -
     (cause,) = vibration.causes
     assert (cause.feature, cause.unit, cause.alert, cause.danger) == ("velocity_rms_mm_s", "mm/s", 6.1, 9.5)
     assert (sensor.key.id, sensor.level) == ("pompe/p1/sensor", None)
+
+
+def test_a_slow_signal_that_froze_is_a_sensor_at_fault_and_not_judged_by(plant: Plant) -> None:
+    point = plant.machine("pompe").point("p1")  # type: ignore[union-attr]
+    channels = (*point.channels, ChannelSpec("c", Quantity.LOAD, "%"))  # type: ignore[union-attr]
+    machines = tuple(
+        replace(m, points=(replace(m.points[0], channels=channels),)) if m.id == "pompe" else m
+        for m in plant.machines
+    )
+    rng = np.random.default_rng(3)
+    lively = rng.normal(70, 5, 300).round(1).tolist()
+
+    def told(values: list[float]) -> list[Readings]:
+        return [
+            readings(T0 - (len(values) - k) * 60 * 10**9, "p1/c", [value], unit="%")
+            for k, value in enumerate(values)
+        ]
+
+    loaded = replace(plant, machines=machines)
+    (sound,) = evidence(said(loaded, work(1, waveform(T0)), heard=told(lively)), Mode.SENSOR)
+    assert sound.level is None
+    frozen = told([*lively, *[71.3] * 300])
+    (stuck,) = evidence(said(loaded, work(1, waveform(T0)), heard=frozen), Mode.SENSOR)
+    assert (stuck.key.id, stuck.level) == ("pompe/p1/sensor", Level.ALERT)
+    assert [(cause.feature, cause.channel) for cause in stuck.causes] == [("stuck", "c")]
+    speeds = Speeds(Knowledge(loaded, load_limits()))
+    for one in frozen[:-290]:
+        speeds.take("usine", one)
+    assert speeds.load_percent("usine", waveform(frozen[-291].times_ns[-1])) == 71.3
+    for one in frozen[-290:]:
+        speeds.take("usine", one)
+    assert np.isnan(speeds.load_percent("usine", waveform(T0)))
 
 
 def test_at_rest_neither_vibration_nor_sensor_is_known(plant: Plant) -> None:

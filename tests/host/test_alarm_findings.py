@@ -29,6 +29,7 @@ from models.types import Refusal
 from palier.alarm_finding import Finding
 from palier.alarm_text import found_line, measured_lines, to_do_line
 from palier.alarms import Alarm, AlarmError, Cause, Level, Mode
+from palier.historian import record_tables
 from palier.historian.records import Records
 from palier.limits import load_limits
 from palier.locale import LANGUAGES, Catalogue
@@ -57,8 +58,8 @@ def test_what_was_found_goes_with_the_raise_and_its_message() -> None:
     assert (alarm.fault, alarm.confidence, alarm.severity, seen) == ("outer_ring", 0.87, 3, ["raised"])
     (message,) = plan([announced], ["email"], 0)
     text = body(message, Catalogue("fr"), "Africa/Casablanca")
-    assert f"Défaut probable : {Catalogue('fr').text('fault.outer_ring')} (87 %)." in text
-    assert "À planifier sous 4 semaines : commander et remplacer le roulement." in text
+    assert f"Défaut probable\u00a0: {Catalogue('fr').text('fault.outer_ring')} (87\u00a0%)." in text
+    assert "À planifier sous 4 semaines\u00a0: commander et remplacer le roulement." in text
 
 
 def test_the_cause_that_speaks_for_the_named_fault_leads() -> None:
@@ -129,7 +130,7 @@ def test_a_remaining_life_leaves_less_than_the_rule_and_the_rule_stands_behind_i
     alarm = step(alarms, [short])[0].get(KEY)
     assert (alarm.deadline_h, alarm.due_ns) == (3.0, 2 * BLOCK_NS + 3 * HOUR_NS)
     assert (alarm.action, alarm.severity, alarm.asked_h) == ("action.plan", 3, 672.0)
-    assert to_do_line(alarm, Catalogue("fr")).startswith("À planifier sous 3 h : commander")
+    assert to_do_line(alarm, Catalogue("fr")).startswith("À planifier sous 3\u00a0h\u00a0: commander")
     assert Alarm.from_json(alarm.to_json()) == alarm
     long = replace(velocity(3, 5.0), deadline_h=672.0, severity=3, lasting=Lasting(3 * BLOCK_NS, 900.0))
     alarm = step(step(alarms, [short])[0], [long])[0].get(KEY)
@@ -140,7 +141,7 @@ def test_a_remaining_life_leaves_less_than_the_rule_and_the_rule_stands_behind_i
 def test_what_has_no_name_asks_for_a_closer_look_and_for_no_parts(found: Finding) -> None:
     alarm, *_ = blocks((5.0, found))
     said = to_do_line(alarm, Catalogue("fr"))
-    assert said == "À planifier sous 4 semaines : faire analyser la machine au collecteur."
+    assert said == "À planifier sous 4 semaines\u00a0: faire analyser la machine au collecteur."
 
 
 def test_a_new_raise_begins_without_what_the_last_had_found() -> None:
@@ -217,11 +218,14 @@ def test_events_of_a_part_are_keyed_by_its_mode() -> None:
 
 def test_records_of_before_get_the_mode_into_the_key_of_their_alarms(tmp_path: Path) -> None:
     path = tmp_path / "records.sqlite"
-    with closing(Records(path)) as records:
-        _, effects = step(Alarms(), [velocity(1, 5.0)])
-        records.commit(batch_of(effects))
+    _, effects = step(Alarms(), [velocity(1, 5.0)])
     with closing(sqlite3.connect(path)) as connection:
+        for statements in record_tables._MIGRATIONS[:3]:
+            for statement in statements:
+                connection.execute(statement)
+        record_tables._write_transitions(connection, batch_of(effects).transitions)
         connection.execute("UPDATE transition SET channel=''")
+        connection.execute(f"PRAGMA application_id={record_tables.RECORDS.mark}")
         connection.execute("PRAGMA user_version=3")
         connection.commit()
     with closing(Records(path)) as records:

@@ -228,8 +228,12 @@ def test_a_gateway_that_stays_away_and_a_ledger_that_does_not_add_up_are_alarms(
     ingest.start(SOON)
     gateway.wait_for_host().born()
     seq = send(gateway, waveform(START + SECOND))
-    gateway.report(seq, acquired=seq)  # the last of them vanished
-    eventually(lambda: lives(ingest) == {"g1/ledger": Life.UNACKNOWLEDGED}, 10, "the ledger's alarm")
+
+    def alarmed() -> bool:
+        gateway.report(seq, acquired=seq)  # the last of them vanished
+        return lives(ingest) == {"g1/ledger": Life.UNACKNOWLEDGED}
+
+    eventually(alarmed, 10, "the ledger's alarm, at the next report")
     send(gateway, waveform(START + 2 * SECOND), first=seq)
     gateway.report(seq + 1, acquired=seq + 1, oldest=seq + 1, pending=1)
     eventually(lambda: lives(ingest) == {"g1/ledger": Life.RETURNED}, 10, "a ledger that adds up")

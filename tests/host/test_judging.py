@@ -286,6 +286,13 @@ def test_a_temperature_that_is_missing_says_nothing(judge: Judge) -> None:
     assert judge.batch(readings(T0, "p1/t", [float("nan")])).in_force == {}
 
 
+@pytest.mark.parametrize(("celsius", "reason"), [(850.0, "open_circuit"), (-242.0, "short_circuit")])
+def test_a_broken_wire_is_no_hot_bearing(judge: Judge, celsius: float, reason: str) -> None:
+    judge.batch(readings(T0, "p1/t", [celsius]))
+    said = judge.in_force["usine", "pompe/p1#temperature"].judgement
+    assert (said.state, said.reason) == (State.UNKNOWN, reason)
+
+
 # What is kept -------------------------------------------------------------------------------------------
 
 

@@ -150,7 +150,7 @@ def test_an_examination_that_fails_stops_nothing(host: Host, monkeypatch: pytest
     def fail(*_: object) -> object:
         raise ValueError("as a defect of a model would")
 
-    monkeypatch.setattr("ingest.watch_batch.examine", fail)
+    monkeypatch.setattr("ingest.watch_step.examine", fail)
     steps = [host.commit([pump.at(entry, LEARNED + k)]) for k, entry in enumerate(growing()[-20:])]
     assert next(place for step in steps for place, _ in step.failed) == PLACE
     assert host.state().judgement.state is State.ALERT

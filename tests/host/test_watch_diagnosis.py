@@ -15,7 +15,7 @@ from ingest.watch import Watch
 from ingest.watch_diagnosis import Around, Ring, events_of, evidence_of, remember
 from ingest.watch_parts import Watched
 from models.diagnosis import Evidence
-from models.types import ChannelSpec, Quantity
+from models.types import ChannelSpec, Quantity, Refusal
 from palier.frames import QUALITY_GOOD, Readings, Waveform
 from palier.limits import load_limits
 from palier.operations import Command, Intervene, InterventionKind
@@ -80,11 +80,11 @@ def test_what_grows_is_told_of_its_channel() -> None:
 def test_the_work_of_a_machine_reaches_its_diagnosis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
 
-    def examine(*told: object) -> None:
+    def examine(*told: object, **more: object) -> None:
         seen.append(told[-1])
         raise ValueError("this test wants no diagnosis")
 
-    monkeypatch.setattr("ingest.watch_batch.examine", examine)
+    monkeypatch.setattr("ingest.watch_step.examine", examine)
     host = pump.learned_host(tmp_path)
     host.historian.close()
     sound = pump.sound()[0]
@@ -120,3 +120,17 @@ def test_a_block_finds_the_load_and_the_temperature_of_its_time() -> None:
     assert speeds.load_percent(plant.site_id, replace(block, load_percent=55.0)) == 55
     late = replace(block, start_ns=round((SPEED_AGE_S + 2) * 1e9))
     assert np.isnan(speeds.load_percent(plant.site_id, late))
+
+
+def test_a_bearing_at_its_end_is_not_a_belt_or_a_misaligned_shaft_as_well(tmp_path: Path) -> None:
+    """Its shaft moves in the clearance: 2x, 3x and the floor under the belt's lines rise with it."""
+    host = pump.learned_host(tmp_path)
+    sick = pump.simulated([0.85] * 3, 700)
+    host.commit([pump.at(sick[k % 3], pump.LEARNED + k) for k in range(8)])
+    host.historian.close()
+    assert host.examined
+    for one in host.examined:
+        assert not isinstance(one.found, Refusal)
+        named = [str(diagnosis.fault) for diagnosis in one.found]
+        assert named[:1] == ["outer_ring"]
+        assert not {"belt", "misalignment"} & set(named)

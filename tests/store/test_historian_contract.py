@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.watch_diagnosis import LATER_NS
 from palier.historian.base import Historian, Rejected, SchemaError, Table
 from tests.support.stores import SECOND, SITE, Columns, readings, rows
 
@@ -65,6 +66,29 @@ def test_a_conflict_within_one_write_is_found_too(historian: Historian) -> None:
         [readings([10], [1.0], frame="a/b:e:1"), readings([10], [9.0], frame="a/b:e:2")]
     )
     assert [report.accepted for report in reports] == [1, 0]
+    assert values(historian) == [1.0]
+
+
+def test_features_alone_give_way_to_their_block_s_own_samples(historian: Historian) -> None:
+    historian.write([readings([10, 20], [1.0, 2.0], frame="features:usine/gw:e:1")])
+    (report,) = historian.write([readings([10], [9.0], frame="usine/gw:e:2")])
+    assert (report.accepted, report.rejected) == (1, ())
+    assert values(historian) == [9.0, 2.0]
+    (report,) = historian.write([readings([10, 20], [1.0, 2.0], frame="features:usine/gw:e:1")])
+    assert (report.accepted, report.rejected) == (1, (Rejected(0, "superseded"),))
+    (report,) = historian.write([readings([20], [7.0], frame="features:usine/gw:e:3")])
+    assert report.rejected == (Rejected(0, "conflict"),)  # of two blocks' features none is the better
+    assert values(historian) == [9.0, 2.0]
+    assert historian.read("reading", ["frame"], site=SITE).columns["frame"] == (
+        "usine/gw:e:2",
+        "features:usine/gw:e:1",
+    )
+
+
+def test_both_in_one_write_are_the_samples(historian: Historian) -> None:
+    frames = ("features:a/b:e:1", "a/b:e:2", "features:a/b:e:1", "a/b:e:3")
+    reports = historian.write([readings([10], [float(k)], frame=one) for k, one in enumerate(frames)])
+    assert [r.reason for report in reports for r in report.rejected] == ["superseded", "conflict"]
     assert values(historian) == [1.0]
 
 
@@ -318,3 +342,31 @@ def test_an_empty_write_is_no_error(historian: Historian) -> None:
 def test_closing_twice_is_allowed(historian: Historian) -> None:
     historian.close()
     historian.close()
+
+
+def test_a_diagnosis_by_a_late_waveform_leaves_the_one_before_it_as_it_was(historian: Historian) -> None:
+    def diagnosed(ts_ns: int, *faults: str) -> None:
+        ranks = np.arange(1, len(faults) + 1)
+        hours = np.where(ranks > 1, 24.0, np.nan)
+        columns = {"rank": ranks, "fault": faults, "deadline_h": hours, "frame": ["a/b:e:1"] * len(faults)}
+        historian.write([rows("diagnosis", [ts_ns] * len(faults), columns, channel="")])
+
+    diagnosed(SECOND, "imbalance", "looseness", "misalignment")
+    diagnosed(SECOND + LATER_NS, "outer_ring", "imbalance")
+    table = historian.read("diagnosis", ["rank", "fault", "deadline_h"], site=SITE)
+    assert table.columns["fault"] == ("imbalance", "looseness", "misalignment", "outer_ring", "imbalance")
+    assert np.isnan(np.asarray(table.columns["deadline_h"], dtype=np.float64)).tolist() == [1, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_of_features_that_gave_way_nothing_is_left(historian: Historian, at_once: bool) -> None:
+    frames, zones, kurtosis = ["features:usine/gw:e:1", "usine/gw:e:2"], ["B", None], [3.0, np.nan]
+    for some in [slice(0, 2)] if at_once else [slice(0, 1), slice(1, 2)]:
+        n = len(frames[some])
+        told = {"zone": zones[some], "frame": frames[some], "velocity_rms_mm_s": np.full(n, 2.5)}
+        columns: Columns = {**told, "kurtosis": np.array(kurtosis[some])}
+        (report,) = historian.write([rows("feature", [SECOND] * n, columns)])
+        assert (report.accepted, report.rejected) == (n, ())
+    table = historian.read("feature", ["velocity_rms_mm_s", "kurtosis", "zone"], site=SITE)
+    assert (table.columns["velocity_rms_mm_s"], table.columns["zone"]) == ([2.5], (None,))
+    assert np.isnan(np.asarray(table.columns["kurtosis"], dtype=np.float64)).all()
