@@ -30,6 +30,21 @@ def events_of(before: Watching, watched: Watched, now_ns: int | None = None) -> 
     return tuple(found)
 
 
+def taken_events(before: Watching, watched: Watched, who: str, why: str) -> tuple[Transition, ...]:
+    """A model of the registry came in the place of baselines, or went: each machine's, with who did that."""
+    site, after = before.knowledge.plant.site_id, watched.after
+    return tuple(
+        _event(
+            site,
+            (row.machine, ""),
+            after.baselines[row.machine],
+            before.baselines.get(row.machine),
+            {**_counts(after, site, row.machine), "who": who, "why": why},
+        )
+        for row in watched.baselines
+    )
+
+
 def _is_news(was: Baseline | None, now: Baseline) -> bool:
     """Progress is none; opened again, or confirmed by a person, is told with the command."""
     if now.status is BaselineStatus.LEARNING:
