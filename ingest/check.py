@@ -14,7 +14,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from palier.historian.base import HistorianError
 from palier.historian.opening import HistorianSettings, open_influx
+from palier.registry import Registry, RegistryError
 from palier.settings import BrokerSettings
+from palier.tls import client_context, hung_up, why_not
+
+from .model_opening import loader_of
+from .settings import ModelsSettings
 
 ANSWER_S: Final = 5.0
 
@@ -47,6 +52,22 @@ def historian_answers(settings: HistorianSettings) -> str | None:
     return None
 
 
+def models_are_there(settings: ModelsSettings) -> str | None:
+    """Whether the registry of models can be read, and each of its journals; None too where there is none.
+
+    Raises ConfigError when the public key can't be used.
+    """
+    if settings.folder is None:
+        return None
+    loader_of(settings)
+    try:
+        registry = Registry(settings.folder)
+        problems = [str(problem) for name in registry.names() for problem in registry.line(name).problems]
+    except RegistryError as error:
+        return str(error)
+    return "; ".join(problems) or None
+
+
 def broker_answers(broker: BrokerSettings) -> str | None:
     """Whether the broker takes our connection, under a client id of its own: a running ingest is not
     disturbed.
@@ -61,8 +82,6 @@ def broker_answers(broker: BrokerSettings) -> str | None:
     )
     if broker.username is not None:
         client.username_pw_set(broker.username, broker.password_text())
-    if broker.tls_ca is not None:
-        client.tls_set(ca_certs=str(broker.tls_ca))
     answers: list[ReasonCode] = []
 
     def on_connect(
@@ -72,16 +91,20 @@ def broker_answers(broker: BrokerSettings) -> str | None:
 
     client.on_connect = on_connect
     try:
+        if broker.tls_ca is not None:
+            client.tls_set_context(client_context(broker.tls_ca))
         client.connect(broker.host, broker.port)
         deadline_s = time.monotonic() + ANSWER_S
         while not answers and time.monotonic() < deadline_s and client.socket() is not None:
             client.loop(0.1)
         client.disconnect()
     except OSError as error:
-        return f"no connection: {error}; check host, port and certificate, and that the broker runs"
+        return why_not(error, broker)
     finally:
         if (sock := client.socket()) is not None:
             sock.close()
+    if not answers and time.monotonic() < deadline_s:
+        return hung_up(broker)
     if not answers:
         return f"it did not answer within {ANSWER_S:g} s: is something else listening there?"
     return f"it refused us: {answers[0]}; check username and password" if answers[0].is_failure else None

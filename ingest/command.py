@@ -17,6 +17,12 @@ def ingest(
     config: Annotated[Path, typer.Option("--config", metavar="FILE", help="The ingest's TOML file.")],
     check: CheckOption = False,
     print_config: PrintConfigOption = False,
+    insecure: Annotated[
+        bool,
+        typer.Option(
+            "--insecure", help="Take a broker on another machine without TLS or account, as in [broker]."
+        ),
+    ] = False,
 ) -> None:
     """Read what gateways send, score it, store it, acknowledge it.
 
@@ -27,7 +33,7 @@ def ingest(
 
     from .settings import IngestSettings
 
-    settings = load_settings(IngestSettings, config)
+    settings = load_settings(IngestSettings, config, insecure=insecure)
     if print_config:
         typer.echo(settings_text(settings), nl=False)
         return
@@ -73,7 +79,7 @@ def _check(settings: IngestSettings) -> None:
     from palier.limits import load_limits
     from palier.plant import load_plant
 
-    from .check import broker_answers, data_folder_works, historian_answers
+    from .check import broker_answers, data_folder_works, historian_answers, models_are_there
     from .notify_delivery import channels
 
     plant = load_plant(settings.plant)
@@ -85,6 +91,7 @@ def _check(settings: IngestSettings) -> None:
         (f"data {settings.data}", data_folder_works(settings.data)),
         (f"historian {settings.historian.url or 'in data'}", historian_answers(settings.historian)),
         (f"broker {settings.broker.host}:{settings.broker.port}", broker_answers(settings.broker)),
+        (f"models {settings.models.folder or 'none'}", models_are_there(settings.models)),
     ):
         typer.echo(f"{what}: {problem or 'ok'}")
         problems += [problem] if problem else []

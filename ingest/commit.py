@@ -10,33 +10,40 @@ and only then may anybody be told."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
 
-from models.types import State
 from palier.frames import FrameId, Readings, Waveform
 from palier.historian.base import Historian, Rows, Unavailable, WriteReport
-from palier.historian.rows import QuarantineRow, RecordsBatch, Transition, WaveformRow
+from palier.historian.holding import REASON_SUPERSEDED
+from palier.historian.rows import QuarantineRow, RecordsBatch, Transition
+from palier.historian.space import NotKept
 from palier.historian.waveforms import WaveformRef
 
 from . import rows
 from .alarm_feed import events_of
-from .alarm_keeping import NO_ROWS, AlarmKeeper, Turn
+from .alarm_keeping import NO_ROWS, AlarmKeeper
 from .alarm_records import together
-from .batch import Batch, WorkFrame
+from .batch import Batch, Recall, WorkFrame
 from .board import Advance, InForce, Key, advance
 from .doubts import Doubts
+from .drift import DriftKeeper
 from .failpoints import Failpoints
+from .gateway_rows import gateway_rows
 from .hourly import dirty_hours
 from .judging import Assessed, assess
 from .knowledge import Knowledge, Speeds
+from .model_keeping import ModelKeeper
+from .plausible import Plausible
 from .probation import ATTEMPTS, DEADLY, Probation
 from .quarantine import SCORING_FAILED, Problem, put_frame_aside
+from .recall import Recalled, first_alerts
 from .scoring import Scored, Scorer
 from .spectra import SpectraKept
+from .thinned import forget_whole_bands
 from .watch_batch import Watched, Watching
 from .watch_keeping import WatchKeeper
 
@@ -55,7 +62,7 @@ class WaveformWriter(Protocol):
     """What a commit needs of the waveform store."""
 
     def append_all(self, frames: Sequence[tuple[FrameId, Waveform]]) -> Sequence[WaveformRef]:
-        """Write waveforms at the end. Raises Unavailable."""
+        """Write waveforms at the end. Raises Unavailable; NotKept where the disk is too short for them."""
         ...
 
     def sync(self) -> None:
@@ -87,6 +94,7 @@ class Attempt:
     moved: list[QuarantineRow] = field(default_factory=list)
     moved_alone: list[QuarantineRow] = field(default_factory=list)  # durable before the rest of the batch
     refs: dict[FrameId, WaveformRef] = field(default_factory=dict)
+    recalls: list[Recall] = field(default_factory=list)
 
     def put_aside(self, work: WorkFrame, problem: Problem, now_ns: int) -> None:
         """A frame leaves the batch for the quarantine."""
@@ -115,9 +123,10 @@ class Committer:
         probation: Probation | None = None,
         alarms: AlarmKeeper | None = None,
         watch: WatchKeeper | None = None,
+        recalls: Iterable[Recall] = (),
     ) -> None:
         """`spectrum_interval_s` is in plant time; `spectra` says when they were last written. `probation`
-        follows a run that did not end well.
+        follows a run that did not end well. `recalls` are those that the records hold.
         """
         self.in_force: dict[Key, InForce] = dict(in_force or {})
         self.doubts = Doubts()
@@ -125,11 +134,14 @@ class Committer:
         self._knowledge = knowledge
         self._speeds = Speeds(knowledge)
         self._scorer = Scorer(knowledge, self._speeds)
+        self._plausible = Plausible()
+        self._short = False  # whether the disk was too short for the last waveforms
         self._spectra = SpectraKept(spectrum_interval_s, spectra)
         self._wall_ns = wall_ns
         self._failpoints = failpoints or Failpoints()
         self._probation = probation
         self._alarms = alarms or AlarmKeeper(wall_ns=wall_ns)
+        self._recalls = Recalled(recalls)
         self._watch = watch or WatchKeeper(Watching.restored(knowledge, {}))
 
     @property
@@ -188,10 +200,18 @@ class Committer:
             watched.verdicts,
             lasting=watched.after.lasting,
         )
+        before = self._alarms.desk.alarms
         alarmed = self._alarms.after(events)
+        recalls = first_alerts(before, alarmed.desk.alarms)
         self._failpoints.reach("before_records")
         batch = self._records(attempt, watched, advanced, spectra)
-        self._stores.records.commit(_with_alarms(batch, alarmed))
+        if recalls:
+            batch = replace(batch, states=(*batch.states, *self._recalls.rows(recalls)))
+        # Most batches change no alarm: to put nothing together takes time too.
+        batch = batch if alarmed.rows is NO_ROWS else together(batch, alarmed.rows)
+        self._stores.records.commit(batch)
+        self._recalls.kept(recalls)
+        attempt.recalls += recalls
         self._alarms.keep(alarmed)
         self._alarms.desk = self._watch.keep(watched, self._alarms.desk)
         self.in_force.update(advanced.in_force)
@@ -203,6 +223,15 @@ class Committer:
         self._alarms.desk = self._watch.turn(plant_ns, self.in_force, self._alarms.desk)
         self._alarms.tell(self._watch.take_news())
 
+    def keep_models(self, models: ModelKeeper, plant_ns: int) -> None:
+        """Between two commits: take what of the registry is ready. Never raises for a store."""
+        self._alarms.desk = models.turn(plant_ns, self._alarms.desk)
+        self._alarms.tell(models.take_news())
+
+    def keep_drift(self, drift: DriftKeeper, plant_ns: int) -> None:
+        """Between two commits: a step of a look at how far points have moved. Never raises for a store."""
+        drift.turn(self._watch.watching, plant_ns)
+
     def note(self, series: Sequence[Rows], transitions: tuple[Transition, ...] = ()) -> None:
         """Write what is not a frame's: ledger lines and their events. Raises Unavailable."""
         self._stores.historian.write([*series, rows.event_rows(transitions)])
@@ -213,7 +242,7 @@ class Committer:
         """Learn the speeds that this batch brings, before its blocks are scored."""
         for work in batch.frames:
             if isinstance(work.frame, Readings):
-                self._speeds.take(work.site, work.frame, live=work.live)
+                self._speeds.take(work.site, work.frame, live=work.live, hold=work.hold)
 
     def _prove(self, attempt: Attempt) -> None:
         """Make the suspects of an earlier end durable each alone, for what ends the process may be in the
@@ -239,6 +268,7 @@ class Committer:
                 self.keep(alone)
                 self._make_durable(alone)
                 attempt.moved_alone += alone.moved
+                attempt.recalls += alone.recalls
         attempt.frames = [work for work in attempt.frames if work.id not in suspects]
         probation.begin([work.id for work in attempt.frames if work.id is not None])
         if probation.over:
@@ -256,7 +286,10 @@ class Committer:
     ) -> tuple[list[Assessed], list[tuple[WorkFrame, Exception]]]:
         """All blocks scored and assessed; a frame that makes the computation fail is found by halving."""
         try:
-            return [assess(entry, self._knowledge) for entry in self._scorer.score(works)], []
+            scored = self._scorer.score(works)
+            forget_whole_bands(scored, self._knowledge)
+            self._plausible.look(scored)
+            return [assess(entry, self._knowledge) for entry in scored], []
         except Exception as error:  # noqa: BLE001 - whatever a stranger's samples provoke stays with that frame
             if len(works) == 1:
                 log.warning("frame_not_scored", frame=works[0].text, error=repr(error))
@@ -270,14 +303,26 @@ class Committer:
             new = [
                 (work.id, work.frame)
                 for work in attempt.frames
-                if isinstance(work.frame, Waveform) and work.id is not None and work.id not in attempt.refs
+                if isinstance(work.frame, Waveform)
+                and work.id is not None
+                and work.id not in attempt.refs
+                and not work.again
             ]
             refs = self._stores.waveforms.append_all(new)
+            self._short = False
             attempt.refs.update(zip((frame_id for frame_id, _ in new), refs, strict=True))
             self._stores.waveforms.sync()
+        except NotKept as short:
+            self._tell_short(short)
         except Unavailable:
             attempt.refs.clear()  # what was appended and not synced can't be relied upon
             raise
+
+    def _tell_short(self, short: NotKept) -> None:
+        """Once: each block is stored without its waveform, which its records say by having none."""
+        if not self._short:
+            log.error("waveforms_not_kept", why=str(short))
+        self._short = True
 
     def _write_series(self, attempt: Attempt) -> tuple[Watched, Advance, list[Scored]]:
         """Write all series of the attempt; again without the frames whose rows the historian did not take."""
@@ -299,6 +344,7 @@ class Committer:
                 rows.event_rows((*attempt.batch.transitions, *advanced.transitions)),
                 rows.spectrum_rows(spectra),
                 rows.envelope_rows(spectra),
+                gateway_rows(attempt.batch.statuses),
                 *watched.rows,
             ]
             # Most batches have no event and no spectrum: to check nothing takes time too.
@@ -314,6 +360,8 @@ class Committer:
         reasons: dict[int, str] = {}
         for entry, report in zip(owned, reports, strict=False):  # the other reports belong to no single frame
             for rejected in report.rejected:
+                if rejected.reason == REASON_SUPERSEDED:  # the block's own samples are here: nothing is lost
+                    continue
                 reasons.setdefault(entry.owner[rejected.index], rejected.reason)
         leaving = {i: r for i, r in reasons.items() if attempt.frames[i].id is not None}
         if len(leaving) < len(reasons):
@@ -326,10 +374,21 @@ class Committer:
     def _records(
         self, attempt: Attempt, watched: Watched, advanced: Advance, spectra: Sequence[Scored]
     ) -> RecordsBatch:
-        waveforms = tuple(_waveform_row(entry, attempt.refs) for entry in watched.assessed if entry.work.id)
+        waveforms = tuple(
+            rows.waveform_row(
+                entry, attempt.refs[entry.work.id], around_alert=self._recalls.covers(entry.work)
+            )
+            for entry in watched.assessed
+            if entry.work.id is not None and entry.work.id in attempt.refs and not entry.work.again
+        )
         return RecordsBatch(
             stored=tuple(work.id for work in attempt.frames if work.id is not None),
-            states=(*advanced.state_rows, *self._spectra.state_rows(spectra), *watched.states),
+            states=(
+                *attempt.batch.states,
+                *advanced.state_rows,
+                *self._spectra.state_rows(spectra),
+                *watched.states,
+            ),
             baselines=watched.baselines,
             transitions=(*attempt.batch.transitions, *advanced.transitions),
             waveforms=waveforms,
@@ -337,17 +396,3 @@ class Committer:
             ledgers=attempt.batch.ledgers,
             dirty_hours=dirty_hours(attempt.frames),
         )
-
-
-def _with_alarms(records: RecordsBatch, alarmed: Turn) -> RecordsBatch:
-    """Most batches change no alarm: to put nothing together takes time too."""
-    return records if alarmed.rows is NO_ROWS else together(records, alarmed.rows)
-
-
-def _waveform_row(entry: Assessed, refs: Mapping[FrameId, WaveformRef]) -> WaveformRow:
-    assert entry.work.id is not None  # noqa: S101 - only frames with an identity have a waveform kept
-    frame_id, block = entry.work.id, entry.scored.block
-    alarm = entry.said.state in (State.ALERT, State.DANGER)
-    return WaveformRow(
-        frame_id, entry.work.site, block.machine, block.point, block.start_ns, refs[frame_id], alarm
-    )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from palier.historian.rows import StateRow
 from palier.wire import session
+from palier.wire.births import WAVEFORM
 from palier.wire.messages import NodeBirth, read_node_birth
 from palier.wire.payload import Metric, Payload
 from palier.wire.session import HostSession
@@ -13,6 +18,8 @@ from palier.wire.topics import Topic
 
 from .batch import Contact, Counts, Now, Silence
 from .credit import ACTIVE_S
+from .edge_words import EdgeWords
+from .gateways import Gateways
 
 MAX_EDGES: Final = 2_000
 """Edge nodes remembered. A plant has some hundreds; names invented by a stranger must not fill the memory."""
@@ -27,26 +34,33 @@ ABSENT_S: Final = 60.0
 """Between the death of a node and a word of it to people: a gateway that restarts, or flaps, is no news."""
 
 
+CONFIGURATION: Final = "#configuration"  # behind a node's name, in the records' states; no name may hold a #
+
+
 @dataclass(slots=True)
 class _Edge:
     session: HostSession = field(default_factory=HostSession)
     heard_s: float = 0.0
     epoch: str | None = None  # of its outbox; None for a third-party node
-    config_hash: str = ""
     there: bool | None = None  # what was last told of it
+    keeps_back: bool = False  # samples, until somebody wants them
 
 
 class Edges:
     """The table of edge nodes."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, configurations: Mapping[str, str] | None = None) -> None:
+        """`configurations` are the hashes that the records remember, by edge node."""
         self._counts = counts
+        self._configurations = dict(configurations or {})
         self._edges: dict[str, _Edge] = {}
         self._dying: dict[
             tuple[str, str], tuple[float, int]
         ] = {}  # (edge, device): due, plant time of the death
         self._absent: dict[str, tuple[float, int]] = {}  # edge: likewise
         self._contacts: list[Contact] = []
+        self.words = EdgeWords()
+        self.gateways = Gateways()
 
     def __len__(self) -> int:
         return len(self._edges)
@@ -82,20 +96,40 @@ class Edges:
         """A message could not be read; whether births must be asked for."""
         return self._step(edge, session.Unreadable(at_s), None)
 
-    def birth(self, edge: str, payload: Payload) -> tuple[NodeBirth, bool]:
-        """What an NBIRTH says, and whether the gateway's configuration changed since the last. DecodeError.
-
-        Its epoch is in force from now on.
-        """
+    def birth(self, edge: str, payload: Payload) -> NodeBirth:
+        """What an NBIRTH says. Its epoch is in force from now on. DecodeError."""
         birth = read_node_birth(payload)
-        entry = self._edges[edge]
-        changed = bool(entry.config_hash) and entry.config_hash != birth.config_hash
-        entry.epoch, entry.config_hash = birth.epoch, birth.config_hash
-        return birth, changed
+        self._edges[edge].epoch = birth.epoch
+        self._edges[edge].keeps_back = birth.epoch is not None and birth.transmit != WAVEFORM
+        return birth
+
+    def keeping_back(self) -> dict[tuple[str, str], list[str]]:
+        """By (site, machine) the gateways that are there, carry it, and do not send all its samples."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for name, edge in self._edges.items():
+            if edge.keeps_back and edge.session.online:
+                for device in edge.session.births:
+                    found.setdefault((name.partition("/")[0], device), []).append(name)
+        return found
+
+    def configured(self, edge: str, config_hash: str) -> str | None:
+        """The hash of a node's configuration before this one, "" for none; None where it is the same, or
+        there is no room to remember one more.
+        """
+        before = self._configurations.get(edge, "")
+        if before == config_hash or not (before or len(self._configurations) < MAX_EDGES):
+            return None
+        self._configurations[edge] = config_hash
+        return before
 
     def speaks(self, edge: str, epoch: str | None) -> None:
         """A frame of this epoch was heard: enough to know whom to tell a credit, before any birth."""
         self._edges[edge].epoch = epoch or self._edges[edge].epoch
+
+    def is_online(self, edge: str) -> bool:
+        """Whether a node was born and has not died since."""
+        entry = self._edges.get(edge)
+        return entry is not None and entry.session.online
 
     def resolve(self, topic: Topic, payload: Payload) -> tuple[Metric, ...]:
         """Metrics of a third-party node with the names and types of its births. Raises DecodeError."""
@@ -143,7 +177,9 @@ class Edges:
                     asked = True
                 case session.Gap():
                     self._counts.gaps += 1
-                case session.NodeOnline() if now is not None:
+                case session.NodeOnline(_, rebirth) if now is not None:
+                    if not rebirth:
+                        self.words.born(edge, now)
                     self._absent.pop(edge, None)
                     self._contact(edge, there=True, since_ns=now.plant_ns)
                 case session.NodeOffline(devices) if now is not None:
@@ -156,5 +192,25 @@ class Edges:
         return asked
 
     def _dies(self, edge: str, devices: tuple[str, ...], now: Now) -> None:
+        """Machines of Palier's own gateways are unknown soon. That a PLC is gone says nothing of a machine
+        whose vibration comes from elsewhere."""
+        if self._edges[edge].epoch is None:
+            return
         for device in devices:
             self._dying.setdefault((edge, device), (now.link_s + GRACE_S, now.plant_ns))
+
+
+def configuration_row(edge: str, config_hash: str) -> StateRow:
+    """What the records remember of a gateway's configuration."""
+    site, _, node = edge.partition("/")
+    return StateRow(site, node + CONFIGURATION, json.dumps(config_hash))
+
+
+def read_configurations(states: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """The hashes by edge node, of the states in the records. What can't be read is not remembered."""
+    found: dict[str, str] = {}
+    for (site, key), text in states.items():
+        if key.endswith(CONFIGURATION):
+            with suppress(ValueError):
+                found[f"{site}/{key.removesuffix(CONFIGURATION)}"] = str(json.loads(text))
+    return found

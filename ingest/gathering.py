@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from palier.historian.rows import LedgerReceipt, QuarantineRow, Transition
+from palier.historian.rows import LedgerReceipt, QuarantineRow, StateRow, Transition
 
-from .batch import Batch, Silence, WorkFrame
+from .batch import Batch, GatewaySays, Silence, StatusRow, WorkFrame
+from .gateways import Heard
 
 BATCH_FRAMES: Final = 50
 """Half of a gateway's window of 100: a batch that needs a whole window would wait for its deadline each
@@ -28,6 +29,10 @@ the batches before it are worked on."""
 WAITING_FRAMES: Final = 500  # kept while the store is down, and as many bytes as the inbox keeps
 WAITING_BYTES: Final = 64 * 1024 * 1024
 
+WAITING_ASIDE_BYTES: Final = 24 * 1024 * 1024
+"""Of messages that wait to be put aside: those of a batch, and two of the largest. What has no room while the
+store is down comes again, or is counted alone."""
+
 
 @dataclass(slots=True)
 class Gathering:
@@ -38,18 +43,22 @@ class Gathering:
     ledgers: dict[str, LedgerReceipt] = field(default_factory=dict)  # the newest of each edge
     silences: list[Silence] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
+    states: list[StateRow] = field(default_factory=list)
+    statuses: dict[str, StatusRow] = field(default_factory=dict)  # the newest of each edge
     _frames: list[WorkFrame] = field(default_factory=list)
     _n_bytes: int = 0
+    _aside_bytes: int = 0
     _first_s: float | None = None  # when the first of what waits came
 
     def __bool__(self) -> bool:
-        return bool(self._frames or self.quarantine or self.ledgers or self.silences or self.transitions)
+        of_gateways = self.ledgers or self.silences or self.transitions or self.states or self.statuses
+        return bool(self._frames or self.quarantine or of_gateways)
 
     @property
     def has_room(self) -> bool:
         """Whether a batch's worth has not been gathered yet."""
         most = max(len(self._frames), len(self.quarantine))
-        return most < MOST_BATCH_FRAMES and self._n_bytes < BATCH_BYTES
+        return most < MOST_BATCH_FRAMES and max(self._n_bytes, self._aside_bytes) < BATCH_BYTES
 
     def is_full_for(self, work: WorkFrame) -> bool:
         """Whether a frame would exceed the waiting room."""
@@ -60,6 +69,24 @@ class Gathering:
         self._frames.append(work)
         self._n_bytes += len(work.payload)
         self.begin(at_s)
+
+    def put_aside(self, row: QuarantineRow, at_s: float) -> bool:
+        """A message waits to be put aside, where there is room for it."""
+        size = len(row.payload)
+        if len(self.quarantine) >= WAITING_FRAMES or self._aside_bytes + size > WAITING_ASIDE_BYTES:
+            return False
+        self.quarantine.append(row)
+        self._aside_bytes += size
+        self.begin(at_s)
+        return True
+
+    def hear(self, heard: Heard, at_s: float) -> tuple[GatewaySays, ...]:
+        """A gateway told of itself; what is to be said of it."""
+        self.states += heard.states
+        self.transitions += heard.transitions
+        self.statuses |= {row.edge: row for row in heard.rows}
+        self.begin(at_s)
+        return heard.said
 
     def begin(self, at_s: float) -> None:
         """Something waits that a batch should not be late for."""
@@ -84,10 +111,14 @@ class Gathering:
             tuple(self.ledgers.values()),
             tuple(self.silences),
             tuple(self.transitions),
+            tuple(self.states),
+            tuple(self.statuses.values()),
         )
         del self._frames[: len(frames)]
         self._n_bytes -= batch.n_bytes
-        self.quarantine, self.ledgers, self.silences, self.transitions = [], {}, [], []
+        self.quarantine, self.ledgers, self.silences, self.transitions, self.states = [], {}, [], [], []
+        self.statuses = {}
+        self._aside_bytes = 0
         self._first_s = at_s if self._frames else None
         return batch
 

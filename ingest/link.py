@@ -29,9 +29,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from palier.settings import BrokerSettings
+from palier.tls import client_context, hung_up, why_not
 from palier.wire.payload import DecodeError
 from palier.wire.state import HostState, decode_state, encode_state
-from palier.wire.topics import group_filter, state_topic
+from palier.wire.topics import foreign_group_filter, state_topic
 
 from .buffered import BufferedClient
 from .inbox import Inbox
@@ -40,6 +41,10 @@ from .rival import Rival
 KEEPALIVE_S: Final = 10  # a half-open connection is noticed after 1.5-2 times this
 HANDSHAKE_S: Final = 5.0  # CONNACK and SUBACK; a broker that ignores MQTT 5 answers nothing at all
 BACKOFF_S: Final = (0.2, 2.0)  # first and longest pause between connections; jitter comes on top
+DROPPED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
+"""Where Mosquitto counts messages that found no room in a client's queue (mosquitto(8), broker status)."""
+
+MAX_DIGITS: Final = 18  # of a count that can be one
 POLL_S: Final = 0.5  # how often the loop looks at timers when nothing arrives
 
 log = structlog.get_logger(__name__)
@@ -87,9 +92,12 @@ class HostLink:
         monotonic_s: Callable[[], float],
         jitter: Callable[[], float],
         asked: Mapping[str, Callable[[bytes], None]] | None = None,
+        broker_dropped: Callable[[int], object] | None = None,
     ) -> None:
         """`jitter` draws from [0, 1): it spreads the reconnections of several services. `asked` are topics
         beside Sparkplug's, heard at QoS 1, and who takes what is written there; never what is retained.
+        `broker_dropped` hears the broker's own count of messages that it threw away, where it has one and the
+        account may read it.
         """
         self.host_id = host_id
         self.groups = groups
@@ -99,6 +107,7 @@ class HostLink:
         self._broker = broker
         self._inbox = inbox
         self._asked = dict(asked or {})
+        self._broker_dropped = broker_dropped
         self._wall_ms = wall_ms
         self._monotonic_s = monotonic_s
         self._jitter = jitter
@@ -161,7 +170,11 @@ class HostLink:
             self._connection = connection
             self._serve(connection)
         except OSError as error:
-            connection.ended = connection.ended or f"{type(error).__name__}: {error}"
+            connection.ended = connection.ended or (
+                f"{type(error).__name__}: {error}"
+                if connection.acknowledged
+                else f"the broker can't be reached: {why_not(error, self._broker)}"
+            )
         except Exception as error:  # noqa: BLE001 - the client's parser may raise anything on a broker's odd answer
             self.callback_errors += 1
             connection.ended = f"{type(error).__name__}: {error}"
@@ -193,7 +206,7 @@ class HostLink:
         if self._broker.username is not None:
             client.username_pw_set(self._broker.username, self._broker.password_text())
         if self._broker.tls_ca is not None:
-            client.tls_set(ca_certs=str(self._broker.tls_ca))
+            client.tls_set_context(client_context(self._broker.tls_ca))
 
     def _guard(self, connection: _Connection, callback: Callable[..., None]) -> Callable[..., None]:
         """The callback for one connection; what it raises is counted and never reaches the client."""
@@ -269,10 +282,13 @@ class HostLink:
             return
         connection.acknowledged = True
         connection.deadline_s = self._monotonic_s() + HANDSHAKE_S
-        groups = [(group_filter(group), 0) for group in self.groups]
+        groups = [(foreign_group_filter(group), 0) for group in self.groups]
         wanted = [(self._state_topic, 1), *groups, *((topic, 1) for topic in self._asked)]
+        new = self._protocol == MQTTProtocolVersion.MQTTv5
+        # Brokers that speak 3.1.1 alone are not Mosquitto, and rumqttd ends a connection that asks for $SYS.
+        wanted += [(DROPPED_TOPIC, 0)] if self._broker_dropped is not None and new else []
         connection.subscriptions = [topic for topic, _ in wanted]
-        if self._protocol == MQTTProtocolVersion.MQTTv5:
+        if new:
             connection.client.subscribe([(topic, SubscribeOptions(qos=qos)) for topic, qos in wanted])
         else:
             connection.client.subscribe(wanted)
@@ -280,7 +296,8 @@ class HostLink:
     def _on_subscribe(
         self, connection: _Connection, _mid: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
-        refused = [t for t, r in zip(connection.subscriptions, reasons, strict=True) if r.is_failure]
+        denied = [t for t, r in zip(connection.subscriptions, reasons, strict=True) if r.is_failure]
+        refused = [topic for topic in denied if topic != DROPPED_TOPIC]  # not every broker counts
         if unheard := [topic for topic in refused if topic in self._asked]:
             log.warning("link_may_not_hear", topics=unheard, remedy="grant them to the ingest's account")
         if refused := [topic for topic in refused if topic not in unheard]:
@@ -294,12 +311,19 @@ class HostLink:
     def _on_message(self, connection: _Connection, message: MQTTMessage) -> None:
         if message.topic == self._state_topic:
             self._on_own_state(connection, bytes(message.payload))
+        elif message.topic == DROPPED_TOPIC:  # retained by the broker itself, and true as long as it runs
+            self._on_dropped(bytes(message.payload))
         elif message.retain:  # Sparkplug data are never retained: an old one must not pass for a new one
             return
         elif (take := self._asked.get(message.topic)) is not None:
             take(bytes(message.payload))
         else:
             self._inbox.offer(message.topic, bytes(message.payload), self._monotonic_s())
+
+    def _on_dropped(self, payload: bytes) -> None:
+        text = payload.decode("ascii", "replace").strip()
+        if self._broker_dropped is not None and text.isdecimal() and len(text) <= MAX_DIGITS:
+            self._broker_dropped(int(text))
 
     def _on_own_state(self, connection: _Connection, payload: bytes) -> None:
         try:
@@ -320,7 +344,8 @@ class HostLink:
         self, connection: _Connection, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         connection.thrown_out = reason.getName() == "Session taken over"
-        connection.ended = connection.ended or f"disconnected: {reason}"
+        said = f"disconnected: {reason}" if connection.acknowledged else hung_up(self._broker)
+        connection.ended = connection.ended or said
 
     def _publish_online(self, connection: _Connection) -> None:
         online = encode_state(HostState(True, connection.connected_ms))

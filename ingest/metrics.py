@@ -14,6 +14,8 @@ from palier.alarms import Life
 from .alarm_keeping import AlarmKeeper
 from .commit import Committer
 from .contacts import Contacts
+from .disk import Disk
+from .gateway_words import GatewayWords
 from .inbox import Inbox
 from .link import HostLink
 from .notify_delivery import Notifier
@@ -23,8 +25,9 @@ _COUNTERS = {
     "received": "messages of edge nodes taken from the queue",
     "stored": "frames made durable",
     "duplicates": "frames that came again and were not stored again",
+    "again": "frames stored once more by command, after their series were lost",
     "historical": "frames stored without advancing any state",
-    "clock_suspect": "frames from the future: stored, believed in nothing",
+    "clock_suspect": "frames from the future: stored under their arrival, believed in nothing",
     "edges_refused": "messages of edge nodes beyond the table",
     "rebirths_asked": "requests for births",
     "gaps": "breaks in the Sparkplug sequence of an edge node",
@@ -54,6 +57,12 @@ class IngestCollector(Collector):
         for reason, count in sorted(counts.quarantined.copy().items()):
             quarantined.add_metric([reason], count)
         yield quarantined
+        versions = CounterMetricFamily(
+            "palier_ingest_wire_versions", "messages of wire versions that are not ours", labels=["version"]
+        )
+        for version, count in sorted(counts.versions.copy().items()):
+            versions.add_metric([version], count)
+        yield versions
         doubted = CounterMetricFamily(
             "palier_ingest_sensor_doubts",
             "blocks of a channel with something the matter with its sensor",
@@ -90,10 +99,13 @@ class IngestCollector(Collector):
 class AlarmCollector(Collector):
     """Alarms on the list, messages to people, and words on gateways that gave way to newer ones."""
 
-    def __init__(self, keeper: AlarmKeeper, notifier: Notifier, contacts: Contacts) -> None:
+    def __init__(
+        self, keeper: AlarmKeeper, notifier: Notifier, contacts: Contacts, words: GatewayWords
+    ) -> None:
         self._keeper = keeper
         self._notifier = notifier
         self._contacts = contacts
+        self._words = words
 
     def collect(self) -> Iterator[Metric]:
         """All of them, as they are now."""
@@ -114,10 +126,42 @@ class AlarmCollector(Collector):
             "palier_ingest_notices_given_up", "messages that none took for a day", value=notifier.given_up
         )
         yield CounterMetricFamily(
+            "palier_ingest_gateway_words_merged",
+            "words on gateways (drops, clocks, ...) that gave way to newer ones before they were told",
+            value=self._words.merged,
+        )
+        yield CounterMetricFamily(
             "palier_ingest_contacts_merged",
             "words on gateways that gave way to newer ones while the records were down",
             value=self._contacts.merged,
         )
+
+
+class DiskCollector(Collector):
+    """The disk of the data folder, and what of it each store holds and may hold."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def collect(self) -> Iterator[Metric]:
+        """As of the last look, some seconds ago; nothing before the first."""
+        usage = self._disk.usage
+        if usage is None:
+            return
+        yield GaugeMetricFamily("palier_ingest_disk_free_bytes", "free on the data folder's disk", usage.free)
+        held = GaugeMetricFamily("palier_ingest_store_bytes", "bytes that a store holds", labels=["store"])
+        budgets = GaugeMetricFamily("palier_ingest_store_budget_bytes", "its budget", labels=["store"])
+        for store, budget in usage.budgets.items():
+            held.add_metric([store], getattr(usage, store))
+            budgets.add_metric([store], budget)
+        yield held
+        yield budgets
+        if self._disk.days is not None:
+            yield GaugeMetricFamily(
+                "palier_ingest_disk_days_left",
+                "until it is full at the rate of the last week",
+                self._disk.days,
+            )
 
 
 def commit_histogram(registry: CollectorRegistry) -> Histogram:

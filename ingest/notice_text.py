@@ -6,6 +6,7 @@ from palier.alarm_text import also_line, found_line, measured_lines, to_do_line
 from palier.alarms import Alarm
 from palier.local_time import local
 from palier.locale import Catalogue
+from palier.locale.spacing import plain
 
 from .notify import Pending
 
@@ -13,13 +14,14 @@ from .notify import Pending
 def subject(pending: Pending, words: Catalogue) -> str:
     """One line: how bad, where, what."""
     alarm = pending.alarm
-    return words.text(
+    told = words.text(
         "alarm.subject",
         level=words.text(f"alarm.level_{alarm.level or 'none'}"),
         place=_place(alarm, words),
         mode=words.text(f"alarm.mode_{alarm.key.mode}"),
         what=words.text(f"alarm.what_{pending.what}"),
     )
+    return plain(told)
 
 
 def body(pending: Pending, words: Catalogue, timezone: str) -> str:

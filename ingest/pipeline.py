@@ -30,21 +30,28 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Final
 
-from palier import ranges
 from palier.frames import FrameId
-from palier.historian.rows import LedgerReceipt, QuarantineRow, Transition
-from palier.ranges import Ranges
-from palier.wire.messages import Stored, is_frame, peek_id, read_ledger
-from palier.wire.payload import DecodeError, Payload, decode
+from palier.historian.rows import LedgerReceipt, QuarantineRow
+from palier.wire.messages import (
+    Replayed,
+    is_frame,
+    peek_id,
+    read_device_birth,
+    read_ledger,
+    read_replayed,
+)
+from palier.wire.payload import WIRE_VERSION, DecodeError, Payload, Reason, decode, peek_version
 from palier.wire.topics import Kind, Topic, TopicError, parse
 
 from .admission import Door, Duplicate, LiveKey, Message, Waiting
+from .answers import Answers, Sync, told
 from .batch import (
-    Acknowledge,
     AskRebirth,
+    AskReplay,
     Batch,
     Commit,
     Committed,
@@ -53,47 +60,47 @@ from .batch import (
     Effect,
     Now,
     QueueEmpty,
+    Recall,
     StoreFailed,
+    Wanted,
     WorkFrame,
 )
 from .credit import GATEWAY_WINDOW, NOTHING, CommitRate, Credit, share
-from .edges import Edges
-from .gathering import BATCH_FRAMES, MOST_BATCH_FRAMES, WAITING_FRAMES, Gathering
+from .edges import Edges, configuration_row
+from .gateway_events import gateway_event, replayed_event
+from .gathering import BATCH_FRAMES, MOST_BATCH_FRAMES, Gathering
 from .inbox import Arrived, Refused
 from .knowledge import Knowledge
+from .limits_told import LimitsTold
 from .quarantine import TOPIC, UNEXPECTED, Problem, put_aside
+from .recall import Recalls
 from .seen import Seen
 
 IN_HAND: Final = 2  # batches: one at the stores, and one that is computed meanwhile
 RETRY_S: Final = (0.2, 5.0)  # first and longest pause before the store is tried again
-ACK_RANGES: Final = 500
-"""Ranges in one acknowledgement: some 8 kB. More than that is told in several messages."""
-
-Event = Arrived | Refused | QueueEmpty | Computed | Committed | StoreFailed
-
-
-class _Sync(NamedTuple):
-    """The answer that a birth waits for, until so many frames and batches have been settled."""
-
-    edge: str
-    epoch: str
-    in_flight: Ranges
-    frames: int
-    batches: int
+Event = Arrived | Refused | QueueEmpty | Computed | Committed | StoreFailed | Wanted
 
 
 class Pipeline:
     """One step after the other: `step(event, now)` gives the effects to perform, in their order."""
 
     def __init__(
-        self, knowledge: Knowledge, seen: Seen, newest_live: Mapping[LiveKey, int] | None = None
+        self,
+        knowledge: Knowledge,
+        seen: Seen,
+        newest_live: Mapping[LiveKey, int] | None = None,
+        configurations: Mapping[str, str] | None = None,
+        recalls: Mapping[Recall, Iterable[str]] | None = None,
     ) -> None:
+        """`newest_live`, `configurations` (hashes by edge node), `recalls`: what the records remember."""
         self.counts = Counts()
         self.store_up = True
         self.rate = CommitRate()
-        self.edges = Edges(self.counts)
+        self.edges = Edges(self.counts, configurations)
         self._seen = seen
         self._door = Door(seen, knowledge, newest_live or {})
+        self.foreign = self._door.foreign
+        self._recalls = Recalls(recalls)
         self._gathering = Gathering()
         self._waiting: set[FrameId] = set()  # ids of frames that gather, and in the batches in hand
         self._in_hand: deque[Batch] = deque()  # begun and not durable yet, the oldest first
@@ -102,8 +109,8 @@ class Pipeline:
         self._begun = self._ended = 0  # batches
         self._retry_at_s: float | None = None  # None while the batches in hand are being worked on
         self._retry_pause_s = RETRY_S[0]
-        self._acks: dict[tuple[str, str], list[int]] = {}
-        self._syncs: list[_Sync] = []
+        self._answers = Answers(seen, self._waiting)
+        self.limits = LimitsTold(knowledge)
 
     @property
     def has_room(self) -> bool:
@@ -136,10 +143,15 @@ class Pipeline:
                 self._committed(event, now, effects)
             case StoreFailed():
                 self._store_failed(now, effects)
+            case Wanted():
+                self._wanted(event, now, effects)
             case QueueEmpty():
                 pass
         self._gathering.silences += self.edges.gone(now)
-        effects += self.edges.contacts(now)
+        effects += (*self.edges.contacts(now), *self.edges.words.turn(now), *self.limits.due(now.link_s))
+        effects += self._recalls.due(self.edges, now)
+        effects += map(AskRebirth, self.foreign.asked(now.link_s, room=self._gathering.has_room))
+        self._take_all(self._door.after_absence(now), now)
         self._decide(now, isinstance(event, QueueEmpty), effects)
         return tuple(effects)
 
@@ -148,12 +160,10 @@ class Pipeline:
     def _arrived(self, event: Arrived, now: Now, effects: list[Effect]) -> None:
         self.counts.received += 1
         try:
-            topic = parse(event.topic)
+            topic = self._door.foreign.topic(event.topic) or parse(event.topic)
         except TopicError as error:
-            row = put_aside(
-                event.topic, event.payload, "", Problem(TOPIC, str(error)), received_ns=now.wall_ns
-            )
-            self._put_aside(row, now)
+            problem, received_ns = Problem(TOPIC, str(error)), now.wall_ns
+            self._put_aside(put_aside(event.topic, event.payload, "", problem, received_ns=received_ns), now)
             return
         if topic.kind in (Kind.NCMD, Kind.DCMD):
             return
@@ -171,26 +181,38 @@ class Pipeline:
     def _message(self, message: Message, at_s: float, now: Now, effects: list[Effect]) -> None:
         topic, payload = message.topic, message.payload
         self._rebirth(topic.edge, self.edges.heard(topic, payload, at_s, now), effects)
+        if topic.device is None and (heard := self.edges.gateways.hear(topic.edge, payload, now)):
+            effects += self._gathering.hear(heard, now.link_s)
+        self._take_all(self._door.told_by(message, now, online=self.edges.is_online(topic.edge)), now)
         match topic.kind:
             case Kind.NBIRTH:
                 self._born(topic.edge, payload, now)
+            case Kind.DBIRTH if payload.uuid == WIRE_VERSION:
+                with suppress(DecodeError):  # what its frames may hold is told again by each of them
+                    device = read_device_birth(payload, topic.device or "")
+                    self._door.told.born(topic.edge, device)
+                    self.limits.device(topic.edge, device)
             case Kind.DDATA if is_frame(payload):
                 self._frame(message, now)
             case Kind.NDATA if (report := read_ledger(payload)) is not None:
                 self._gathering.ledgers[topic.edge] = LedgerReceipt(topic.edge, now.wall_ns, report)
                 self._gathering.begin(now.link_s)
+            case Kind.NDATA if (replayed := read_replayed(payload)) is not None:
+                self._replayed(topic.edge, replayed, now)
             case Kind.DDATA | Kind.NDATA if not is_frame(payload):
-                for work in self._door.readings(message, self.edges.resolve(topic, payload), now):
-                    self._take(work, now)
+                self._take_all(self._door.readings(message, self.edges.resolve(topic, payload), now), now)
+                self.counts.clock_suspect = self._door.clock_suspect
 
     def _unreadable(
         self, topic: Topic, event: Arrived, error: DecodeError | Problem, now: Now, effects: list[Effect]
     ) -> None:
         self._rebirth(topic.edge, self.edges.unreadable(topic.edge, event.at_s), effects)
+        if error.reason == Reason.VERSION:
+            self.counts.of_version(peek_version(event.payload))
         frame = peek_id(event.payload, topic.edge)
         if frame is not None and frame in self._seen:
             self.counts.duplicates += 1
-            self._acknowledge(frame)
+            self._answers.acknowledge(frame)
             return
         if frame is not None and frame in self._waiting:
             self.counts.duplicates += 1
@@ -214,38 +236,51 @@ class Pipeline:
             effects.append(AskRebirth(edge))
 
     def _born(self, edge: str, payload: Payload, now: Now) -> None:
-        birth, changed = self.edges.birth(edge, payload)
+        birth = self.edges.birth(edge, payload)
+        self._recalls.born(edge)
         if birth.epoch is None:
             return
+        self.limits.born(edge, now.link_s)
         if self._seen.is_new_epoch(edge, birth.epoch):
             self._gathering.transitions.append(gateway_event(edge, "new_outbox", birth.epoch, now.plant_ns))
-        if changed:
+        before = self.edges.configured(edge, birth.config_hash)
+        if before is not None:
+            self._gathering.states.append(configuration_row(edge, birth.config_hash))
+        if before:
             self._gathering.transitions.append(
                 gateway_event(edge, "new_configuration", birth.config_hash, now.plant_ns)
             )
         batches = self._begun + bool(self._gathering)
-        self._syncs.append(_Sync(edge, birth.epoch, birth.in_flight, self._taken, batches))
+        self._answers.born(Sync(edge, birth.epoch, birth.in_flight, self._taken, batches))
 
     def _frame(self, message: Message, now: Now) -> None:
+        before = self._door.clock_suspect
         admitted = self._door.frame(message, self._waiting, now)
         self.counts.clock_suspect = self._door.clock_suspect
         match admitted:
             case WorkFrame():
+                suspect = self._door.clock_suspect > before
+                self.edges.words.frame(message.topic.edge, admitted.frame.clock, now, suspect=suspect)
                 self.edges.speaks(message.topic.edge, admitted.id.epoch if admitted.id else None)
                 self._take(admitted, now)
             case Duplicate(frame_id):
                 self.counts.duplicates += 1
-                self._acknowledge(frame_id)
+                self._answers.acknowledge(frame_id)
             case Waiting():
                 self.counts.duplicates += 1
             case QuarantineRow():
                 self._put_aside(admitted, now)
 
+    def _take_all(self, works: Iterable[WorkFrame | QuarantineRow], now: Now) -> None:
+        for work in works:
+            (self._take if isinstance(work, WorkFrame) else self._put_aside)(work, now)  # type: ignore[arg-type]
+
     def _take(self, work: WorkFrame, now: Now) -> None:
         if self._in_hand and self._gathering.is_full_for(work):
             self.counts.refused += 1
+            self.foreign.missed |= work.hold  # nobody sends it again
             return
-        self._door.took(work)
+        self._door.took(work, now)
         self._gathering.take(work, now.link_s)
         self._taken += 1
         if work.id is not None:
@@ -254,19 +289,33 @@ class Pipeline:
 
     def _put_aside(self, row: QuarantineRow, now: Now) -> None:
         self.counts.put_aside(row.reason)
-        waiting = self._gathering.quarantine
-        if len(waiting) >= WAITING_FRAMES:  # only while the store is down: counted, not acknowledged
-            return
-        waiting.append(row)
+        if not self._gathering.put_aside(row, now.link_s):
+            return  # only while the store is down: counted, not acknowledged
         if row.frame is not None:
             self._waiting.add(row.frame)
+
+    def _replayed(self, edge: str, replayed: Replayed, now: Now) -> None:
+        """A gateway answered to what it was asked, by a person or for an alert."""
+        kept = self._recalls.answered(replayed.request, edge)
+        if kept is None and not self._door.replays.is_answer(replayed.request, edge):
+            return
+        if kept is not None:
+            self._gathering.states.append(kept)
+        self._gathering.transitions.append(replayed_event(edge, replayed, now.plant_ns))
         self._gathering.begin(now.link_s)
+
+    def _wanted(self, event: Wanted, now: Now, effects: list[Effect]) -> None:
+        """A person wants a period of a gateway once more."""
+        if event.again:
+            self._door.replays.ask(event.request, event.edge, event.start_ns, event.end_ns, now.link_s)
+        self._door.replays.asked(event.request, event.edge)
+        effects.append(AskReplay(event.edge, event.replay))
 
     # The store --------------------------------------------------------------------------------------
 
     def _decide(self, now: Now, queue_empty: bool, effects: list[Effect]) -> None:
         """Commit, commit again, or tell what can be told without a commit."""
-        hurry = bool(self._syncs)
+        hurry = self._answers.in_a_hurry
         if self._retry_at_s is not None and now.link_s >= self._retry_at_s:
             self._retry_at_s = None
             effects.append(Commit(self._in_hand[0]))
@@ -294,7 +343,10 @@ class Pipeline:
         moved = {row.frame for row in event.moved}
         for work in batch.frames:
             self._settle(work.id, work.fingerprint)
-            self.counts.stored += work.id not in moved or work.id is None
+            kept = work.id not in moved or work.id is None
+            self.counts.again += kept and work.again
+            self.counts.stored += kept and not work.again
+        self._recalls.want(event.recalls)
         for row in event.moved:
             self.counts.put_aside(row.reason)
         for row in batch.quarantine:
@@ -304,8 +356,7 @@ class Pipeline:
         self._settled += len(batch.frames)
         self._ended += 1
         self._retry_pause_s = RETRY_S[0]
-        came_back = not self.store_up
-        self.store_up = True
+        came_back, self.store_up = not self.store_up, True
         self._answer(now, effects)
         if came_back:
             self._tell_credit(now, effects)
@@ -314,7 +365,7 @@ class Pipeline:
         if frame_id is not None:
             self._waiting.discard(frame_id)
             self._seen.add(frame_id, fingerprint)
-            self._acknowledge(frame_id)
+            self._answers.acknowledge(frame_id)
 
     def _store_failed(self, now: Now, effects: list[Effect]) -> None:
         self._retry_at_s = now.link_s + self._retry_pause_s
@@ -325,25 +376,11 @@ class Pipeline:
 
     # What is told -----------------------------------------------------------------------------------
 
-    def _acknowledge(self, frame_id: FrameId) -> None:
-        self._acks.setdefault((frame_id.edge, frame_id.epoch), []).append(frame_id.seq)
-
     def _answer(self, now: Now, effects: list[Effect]) -> None:
         """Tell every gateway what of its frames has a verdict by now, then answer the births."""
-        credit = self._credit(now)
-        for (edge, epoch), seqs in self._acks.items():
-            told = ranges.of(seqs)
-            effects += [
-                _told(edge, epoch, told[start : start + ACK_RANGES], credit)
-                for start in range(0, len(told), ACK_RANGES)
-            ]
-        self._acks = {}
-        due = [sync for sync in self._syncs if self._is_due(sync)]
-        self._syncs = [sync for sync in self._syncs if not self._is_due(sync)] if due else self._syncs
-        for edge, epoch, in_flight, *_ in due:
-            effects.append(_told(edge, epoch, self._seen.within(edge, epoch, in_flight), credit, sync=True))
+        effects += self._answers.due(self._credit(now), self._is_settled)
 
-    def _is_due(self, sync: _Sync) -> bool:
+    def _is_settled(self, sync: Sync) -> bool:
         """Whether all that came before the birth has its verdict, or can't get one now."""
         settled = self._settled >= sync.frames and self._ended >= sync.batches
         return settled or not self.store_up
@@ -351,7 +388,7 @@ class Pipeline:
     def _tell_credit(self, now: Now, effects: list[Effect]) -> None:
         """The credit alone, to every gateway that may be sending or waiting."""
         credit = self._credit(now)
-        effects += [_told(edge, epoch, (), credit) for edge, epoch in self.edges.of_palier()]
+        effects += [told(edge, epoch, (), credit) for edge, epoch in self.edges.of_palier()]
 
     def _credit(self, now: Now) -> Credit:
         if not self.store_up:
@@ -361,14 +398,3 @@ class Pipeline:
         in_flight = active * min(credit.frames, GATEWAY_WINDOW)
         self._gathering.enough = max(BATCH_FRAMES, min(MOST_BATCH_FRAMES, in_flight // 2))
         return credit
-
-
-def gateway_event(edge: str, what: str, identity: str, ts_ns: int) -> Transition:
-    """Something changed at a gateway; `machine` is its node, as in the ledger."""
-    site, _, node = edge.partition("/")
-    event_id = f"gateway:{edge}:{what}:{identity}:{ts_ns}"
-    return Transition(event_id, site, node, "", "", ts_ns, kind="gateway", state=what, previous="")
-
-
-def _told(edge: str, epoch: str, told: Ranges, credit: Credit, *, sync: bool = False) -> Acknowledge:
-    return Acknowledge(edge, Stored(epoch, told, credit.frames, credit.n_bytes, sync))

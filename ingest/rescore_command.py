@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,8 @@ import typer
 from palier.options import USAGE, CommandError, JsonOption, LangOption, QuietOption, catalogue
 
 if TYPE_CHECKING:
+    from palier.plant_times import Times
+
     from .settings import IngestSettings
 
 
@@ -24,7 +25,7 @@ def rescore(
     start: Annotated[
         str,
         typer.Option(
-            "--from", metavar="TIME", help="Beginning: 2026-11-02, or 2026-11-02T06:30 (local time)."
+            "--from", metavar="TIME", help="Beginning: 2026-11-02, or 2026-11-02T06:30 (the plant's clocks)."
         ),
     ],
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="End; it is not part of the period.")],
@@ -59,14 +60,17 @@ def rescore(
       palier rescore P-101 --from 2026-11-02 --to 2026-11-09 --config ingest.toml --json | jq .first_alert
     """
     from palier.historian.base import HistorianError
+    from palier.plant import load_plant
+    from palier.plant_times import times_in
 
     from .rescore_running import Asked, RescoreError
     from .rescore_running import rescore as run
     from .rescore_text import outcome_lines
 
-    words = catalogue(lang)
-    asked = Asked(machine, _moment_ns("--from", start), _moment_ns("--to", end), write=not dry_run)
-    settings = _settings(config, data)
+    words, settings = catalogue(lang), _settings(config, data)
+    times = times_in(load_plant(settings.plant).timezone)
+    first_ns, last_ns = _moment_ns("--from", start, times), _moment_ns("--to", end, times)
+    asked = Asked(machine, first_ns, last_ns, write=not dry_run)
     try:
         with _bar(quiet) as progress:
             found = run(settings, asked, progress)
@@ -77,7 +81,7 @@ def rescore(
     if json_output:
         typer.echo(json.dumps(found.told(), ensure_ascii=False))
         return
-    for line in outcome_lines(found, words):
+    for line in outcome_lines(found, words, times):
         typer.echo(line)
 
 
@@ -90,10 +94,10 @@ def _settings(config: Path, data: Path | None) -> IngestSettings:
     return settings if data is None else settings.model_copy(update={"data": data})
 
 
-def _moment_ns(option: str, text: str) -> int:
-    """A time, of this computer's zone where it names none. Raises CommandError."""
+def _moment_ns(option: str, text: str, times: Times) -> int:
+    """A time, on the plant's clocks where it names no zone. Raises CommandError."""
     try:
-        return round(datetime.fromisoformat(text).timestamp()) * 10**9
+        return times.ns(text)
     except (ValueError, OverflowError, OSError) as error:
         raise CommandError(
             f"{option} must be a day or a time like 2026-11-02 or 2026-11-02T06:30, got {text!r}", USAGE

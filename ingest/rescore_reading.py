@@ -1,8 +1,7 @@
 """What the historian holds of a period, as the blocks and readings that it came of. Pure: the shell reads.
 
 Features are kept as they were computed, so a block is scored again without its samples. What was known only
-with them (the quality that the gateway gave, the step of its converter, a load beside the samples) is not
-known any more."""
+with them (the quality that the gateway gave, the step of its converter) is not known any more."""
 
 from __future__ import annotations
 
@@ -24,7 +23,7 @@ from .knowledge import Knowledge, Speeds
 from .scoring import UNKNOWN, Scored
 from .watch_parts import FEATURE
 
-FEATURES: Final = (*NAMES, "speed_rpm", "frame")
+FEATURES: Final = (*NAMES, "speed_rpm", "load_percent", "frame")
 """What is read of `feature`."""
 
 READINGS: Final = ("value", "unit", "frame")
@@ -83,7 +82,7 @@ def readings_of(readings: Table, knowledge: Knowledge, machine: MachineSpec) -> 
 
 
 def surrounded(blocks: Sequence[Scored], readings: Sequence[WorkFrame], speeds: Speeds) -> list[Scored]:
-    """The blocks with the load and the temperature that were read about their time; both in order of time.
+    """The blocks with the load and the temperatures that were read about their time; both in order of time.
 
     `speeds` keeps what was read from piece to piece.
     """
@@ -93,10 +92,11 @@ def surrounded(blocks: Sequence[Scored], readings: Sequence[WorkFrame], speeds: 
             work = waiting.popleft()
             assert isinstance(work.frame, Readings)  # noqa: S101 - they were made here
             speeds.take(work.site, work.frame)
-        load, warm = (
-            ask(entry.work.site, entry.block) for ask in (speeds.load_percent, speeds.temperature_c)
+        load, warm, air = (
+            ask(entry.work.site, entry.block)
+            for ask in (speeds.load_percent, speeds.temperature_c, speeds.ambient_c)
         )
-        found.append(replace(entry, load_percent=load, temperature_c=warm))
+        found.append(replace(entry, load_percent=load, temperature_c=warm, ambient_c=air))
     for work in waiting:
         if isinstance(work.frame, Readings):
             speeds.take(work.site, work.frame)
@@ -109,7 +109,9 @@ class _Rows:
     def __init__(self, features: Table, points: Mapping[str, PointSpec], known: Sequence[int]) -> None:
         self._points, self._channel = points, features.channel
         self._values = np.column_stack([np.asarray(features.columns[n], dtype=np.float32) for n in NAMES])
-        self._rpm = np.asarray(features.columns["speed_rpm"], dtype=np.float64)
+        self._rpm, self._load = (
+            np.asarray(features.columns[name], dtype=np.float64) for name in ("speed_rpm", "load_percent")
+        )
         self._frames = features.columns["frame"]
         self._place = {row: k for k, row in enumerate(known)}
         specs = [_spec(points[features.point[i]], features.channel[i]) for i in known]
@@ -125,8 +127,8 @@ class _Rows:
     def block(self, site: str, machine: str, point: str, ts_ns: int, rows: Sequence[int]) -> Scored:
         """The block that these rows came of."""
         channels = tuple(self._channel[i] for i in rows)
-        block = _blank(machine, self._points[point], channels, ts_ns)
-        rpm = float(self._rpm[rows[0]])
+        rpm, load = float(self._rpm[rows[0]]), float(self._load[rows[0]])
+        block = _blank(machine, self._points[point], channels, ts_ns, None if np.isnan(load) else load)
         refusals = [self._refusals[self._place[i]] for i in rows]
         return Scored(
             _work(site, block, self._frames[rows[0]]),
@@ -136,6 +138,7 @@ class _Rows:
             tuple(self._unit(point, i) for i in rows),
             refusals,
             [self._doubts(i) if refusal is None else () for i, refusal in zip(rows, refusals, strict=True)],
+            load,
         )
 
     def _doubts(self, row: int) -> tuple[Refusal, ...]:
@@ -148,7 +151,9 @@ class _Rows:
         return "m/s²" if known or np.isfinite(self._values[row, _VELOCITY]) else UNKNOWN
 
 
-def _blank(machine: str, point: PointSpec, channels: tuple[str, ...], ts_ns: int) -> Waveform:
+def _blank(
+    machine: str, point: PointSpec, channels: tuple[str, ...], ts_ns: int, load_percent: float | None
+) -> Waveform:
     spec = _spec(point, channels[0])
     n = len(channels)
     return Waveform(
@@ -160,6 +165,7 @@ def _blank(machine: str, point: PointSpec, channels: tuple[str, ...], ts_ns: int
         unit=("m/s²",) * n,
         fs_hz=(spec and spec.fs_hz) or USUAL_HZ,
         start_ns=ts_ns,
+        load_percent=load_percent,
     )
 
 

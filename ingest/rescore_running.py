@@ -25,6 +25,8 @@ from palier.plant import Plant, load_plant
 
 from .board import VIBRATION, InForce
 from .knowledge import Knowledge, Speeds
+from .model_opening import with_models
+from .model_standing import REGISTRY
 from .rescore import LEAD_NS, Piece, Replay, seeded
 from .rescore_outcome import OF_MACHINE, Episode, Outcome, judged
 from .rescore_reading import (
@@ -40,6 +42,7 @@ from .scoring import Scored
 from .settings import IngestSettings
 from .watch import MODEL
 from .watch_batch import Watching
+from .watch_housing import HOUSING
 
 OPEN_NS: Final = 600 * 10**9
 """What is within so much of the last live block may still be on its way: sending takes 30 s, a store that is
@@ -75,7 +78,7 @@ def rescore(settings: IngestSettings, asked: Asked, progress: Progress = lambda 
         _refuse_open(plant, asked, records, now_ns)
         historian = open_historian(settings.historian, folder.historian, read_only=not asked.write)
         stack.callback(historian.close)
-        run = _Run(plant, asked, records, historian, WaveformReader(folder.waveforms))
+        run = _Run(plant, asked, records, historian, WaveformReader(folder.waveforms), settings=settings)
         return run.done(progress, now_ns)
 
 
@@ -115,6 +118,8 @@ class _Run:
         records: RecordsReader,
         historian: Historian,
         waveforms: WaveformReader,
+        *,
+        settings: IngestSettings,
     ) -> None:
         machine = plant.machine(asked.machine)
         assert machine is not None  # noqa: S101 - it was looked up before
@@ -123,6 +128,7 @@ class _Run:
         self._records = records
         self._historian = historian
         self._waveforms = waveforms
+        self._settings = settings
         alone = replace(plant, machines=(machine,))
         self._knowledge = Knowledge(alone, load_limits(plant.limits_file))
         self._site = plant.site_id
@@ -183,13 +189,14 @@ class _Run:
     def _watching(self, lead_ns: int) -> Watching:
         """The watch with the models in force, and with nothing else behind it than the health of before."""
         told = self._records.states(self._site, f"{self._machine.id}/")
-        models = {key: text for key, text in told.items() if MODEL in key[1]}
+        models = {key: text for key, text in told.items() if MODEL in key[1] or HOUSING in key[1]}
         baselines = [
             row
             for row in self._records.baselines()
             if (row.site, row.machine) == (self._site, self._machine.id)
         ]
         watching = Watching.restored(self._knowledge, models, baselines)
+        watching = with_models(self._settings, watching, self._records.states(self._site, REGISTRY))
         health = {}
         for point in self._machine.points:
             last = self._read("health", ("modes",), None, lead_ns, point.id, newest=1)

@@ -13,12 +13,16 @@ from typing import Final
 import structlog
 
 from palier import ranges
+from palier.gateways import GatewayTold, read_gateways
 from palier.historian.base import Historian, HistorianError, Unavailable
+from palier.historian.budgets import Budgets
 from palier.historian.folder import DataFolder
 from palier.historian.opening import HistorianSettings, open_historian
 from palier.historian.people_tables import MAX_COMMANDS
 from palier.historian.records import Records
 from palier.historian.rows import Transition, Verdict
+from palier.historian.space import Space
+from palier.historian.sqlite import SqliteHistorian
 from palier.historian.thinning import thin
 from palier.historian.waveforms import WaveformStore
 
@@ -26,8 +30,11 @@ from . import alarm_desk, alarms, rows
 from .admission import LiveKey
 from .alarm_commands import INTERVENTION, OLDEST_NS
 from .alarm_desk import Desk
+from .batch import Recall
 from .board import VIBRATION, InForce, Key
+from .edges import read_configurations
 from .knowledge import Knowledge
+from .recall import read_recalls
 from .seen import Seen
 from .spectra import read_spectra
 from .watch_batch import Watching
@@ -47,6 +54,8 @@ class OpenStores:
     historian: Historian
     records: Records
     waveforms: WaveformStore
+    budgets: Budgets
+    space: Space
 
     def seen(self) -> Seen:
         """What has a verdict, as the records have it."""
@@ -61,6 +70,23 @@ class OpenStores:
         told = self.records.states()
         read = {key: InForce.from_json(text) for key, text in told.items()}
         return {key: state for key, state in read.items() if state is not None}, read_spectra(told)
+
+    def configurations(self) -> dict[str, str]:
+        """The hash of each gateway's configuration, as it was told last."""
+        return read_configurations(self.records.states())
+
+    def recalls(self) -> dict[Recall, tuple[str, ...]]:
+        """The alerts whose waveforms are wanted, and the gateways that answered."""
+        return read_recalls(self.records.states())
+
+    def gateways(self) -> dict[str, GatewayTold]:
+        """How each gateway said last that it is."""
+        return read_gateways(self.records.states())
+
+    def gateway(self, edge: str) -> GatewayTold | None:
+        """How one gateway ("site/node") said last that it is. Raises Unavailable."""
+        site, _, node = edge.partition("/")
+        return read_gateways(self.records.states(site, f"{node}#")).get(edge)
 
     def desk(self) -> Desk:
         """The alarms and what people decided, as the records have it."""
@@ -110,6 +136,19 @@ class OpenStores:
         found = self.records.transitions(min(since_ns for *_, since_ns in old), alarms.ALARM)
         return [t for t in found if (t.site, t.machine, t.point, t.ts_ns) in old]
 
+    def make_room(self, plant_ns: int) -> int:
+        """A bounded step towards the byte budgets of historian and records; how many rows went. A historian
+        elsewhere has its own retention. Raises Unavailable.
+        """
+        gone = 0
+        if isinstance(self.historian, SqliteHistorian):
+            gone += self.historian.make_room(self.budgets.historian_bytes)
+        before_ns = plant_ns - EVENTS_REWRITTEN_NS
+        if self.records.used_bytes() > self.budgets.records_bytes:
+            keep = {transition.event_id for transition in self._of_open_alarms(before_ns)}
+            gone += self.records.make_room(self.budgets.records_bytes, before_ns, keep)
+        return gone
+
     def thin(self) -> None:
         """Bring the waveforms within their budget, if they are beyond it."""
         if self.waveforms.over_budget:
@@ -128,7 +167,10 @@ def newest_live(in_force: dict[Key, InForce]) -> dict[LiveKey, int]:
 
 @contextmanager
 def open_stores(
-    path: Path, waveform_budget_bytes: int, series: HistorianSettings | None = None
+    path: Path,
+    waveform_budget_bytes: int,
+    series: HistorianSettings | None = None,
+    budgets: Budgets | None = None,
 ) -> Iterator[OpenStores]:
     """The stores in that folder, made where they are missing; `series` may name a historian elsewhere.
 
@@ -137,9 +179,11 @@ def open_stores(
     folder = DataFolder(path).create()
     with ExitStack() as stack:
         stack.enter_context(_sole_owner(folder.path / "ingest.lock"))
-        records = Records(folder.records)
+        budgets = budgets or Budgets()
+        space = Space(folder.path, budgets.free_space_bytes)
+        records = Records(folder.records, quarantine_bytes=budgets.quarantine_bytes)
         stack.callback(records.close)
-        waveforms = WaveformStore(folder.waveforms, waveform_budget_bytes)
+        waveforms = WaveformStore(folder.waveforms, waveform_budget_bytes, space)
         stack.callback(waveforms.close)
         cut = waveforms.cut_tails(records.segment_ends())
         if cut.truncated_bytes or cut.deleted or cut.set_aside:
@@ -148,7 +192,7 @@ def open_stores(
             )
         historian = open_historian(series or HistorianSettings(), folder.historian)
         stack.callback(historian.close)
-        yield OpenStores(historian, records, waveforms)
+        yield OpenStores(historian, records, waveforms, budgets, space)
 
 
 @contextmanager

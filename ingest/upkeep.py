@@ -27,6 +27,7 @@ TURN_S: Final = 0.02  # a turn takes no further hour after so long: what a commi
 REST: Final = 4  # times as long as a turn took nothing is done
 LOOK_S: Final = 1.0  # how often it is asked whether there is something to do
 RETRY_S: Final = 30.0  # after a store failed
+ROOM_S: Final = 60.0  # how often the byte budgets are looked at while they hold
 HOURS_AT_ONCE: Final = 50
 """Hours looked at in a turn: hours without rows take well below a millisecond each."""
 
@@ -58,7 +59,11 @@ class Upkeep:
         records: HoursKept,
         failpoints: Failpoints | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
+        make_room: Callable[[int], int] | None = None,
     ) -> None:
+        """`make_room` takes a step towards the byte budgets at a plant time, and tells how many rows went."""
+        self._make_room = make_room or (lambda plant_ns: 0)
+        self._room_at_s = monotonic_s()
         self._historian = historian
         self._records = records
         self._failpoints = failpoints or Failpoints()
@@ -75,7 +80,7 @@ class Upkeep:
         if began_s < self._not_before_s:
             return
         try:
-            worked = self._hours(plant_ns, began_s + TURN_S) or self._expire(plant_ns)
+            worked = self._hours(plant_ns, began_s + TURN_S) or self._expire(plant_ns) or self._room(plant_ns)
         except HistorianError as error:
             log.warning("upkeep_postponed", error=str(error))
             self._not_before_s = self._monotonic_s() + RETRY_S
@@ -131,6 +136,16 @@ class Upkeep:
         gone = self._historian.expire(plant_ns)
         if not gone:
             self._expired_ns = plant_ns
+        return gone > 0
+
+    def _room(self, plant_ns: int) -> bool:
+        """Let go of rows that stand over a byte budget: what they hold is in the hourly rows by now."""
+        now_s = self._monotonic_s()
+        if now_s < self._room_at_s:
+            return False
+        gone = self._make_room(plant_ns)
+        if not gone:
+            self._room_at_s = now_s + ROOM_S
         return gone > 0
 
 

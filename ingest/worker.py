@@ -134,7 +134,7 @@ class Worker:
         begun_s, self._free_s = max(begun_s, self._free_s), now_s
         if attempt.batch.ledgers:
             self._housekeeping.reported()
-        self._tell(Committed(attempt.batch, now_s - begun_s, moved))
+        self._tell(Committed(attempt.batch, now_s - begun_s, moved, tuple(attempt.recalls)))
         return True
 
     def _wait_to_try_again(self, batch: Batch, error: Unavailable) -> None:

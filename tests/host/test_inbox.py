@@ -17,8 +17,9 @@ def payload(seq: int | None, n_bytes: int = 0) -> bytes:
 
 
 def drain(inbox: Inbox) -> list[Item]:
-    items = []
+    items: list[Item] = []
     while (item := inbox.take(0)) is not None:
+        assert isinstance(item, Item)
         items.append(item)
     return items
 
@@ -91,3 +92,52 @@ def test_what_is_discarded_and_says_no_seq_is_noted_without_one() -> None:
     for data in (payload(None), b"", b"\xff\xff", payload(7)):
         inbox.offer(DATA, data, 0.0)
     assert drain(inbox) == [Refused(DATA, seq, 0.0) for seq in (None, None, None, 7)]
+
+
+def test_several_noisy_nodes_make_room_for_a_quiet_one() -> None:
+    inbox = Inbox(max_frames=10, max_frames_of_edge=5)
+    for node in ("g1", "g2"):
+        for seq in range(50):
+            inbox.offer(f"spBv1.0/usine/DDATA/{node}/pompe", payload(seq), 0.0)
+    for seq in range(3):
+        inbox.offer("spBv1.0/usine/DDATA/g3/fan", payload(seq), 0.0)
+    items = drain(inbox)
+    kept = [item.topic.split("/")[3] for item in items if isinstance(item, Arrived)]
+    assert (kept.count("g1"), kept.count("g2"), kept.count("g3")) == (3, 4, 3)
+    assert [i.sparkplug_seq for i in items if isinstance(i, Refused) and "g1" in i.topic][:2] == [3, 4]
+    oldest = [item.payload for item in items if isinstance(item, Arrived) and "g1" in item.topic]
+    assert oldest == [payload(seq) for seq in range(3)]
+
+
+def test_a_queue_full_of_bytes_makes_room_too() -> None:
+    inbox = Inbox(max_bytes=1000)
+    for seq in range(3):
+        inbox.offer(DATA, payload(seq, 280), 0.0)
+    inbox.offer("spBv1.0/usine/DDATA/g2/fan", payload(0, 280), 0.0)
+    assert [type(item) for item in drain(inbox)] == [Arrived, Arrived, Refused, Arrived]
+
+
+def test_a_node_of_large_frames_pushes_out_no_node_of_small_ones() -> None:
+    """Where bytes are short it is bytes that count, not frames."""
+    inbox = Inbox(max_bytes=10_000)
+    for seq in range(8):
+        inbox.offer(DATA, payload(seq, 950), 0.0)
+    for seq in range(20):
+        inbox.offer("spBv1.0/usine/DDATA/g2/fan", payload(seq, 100), 0.0)
+    inbox.offer(DATA, payload(8, 950), 0.0)
+    kept = [item.topic.split("/")[3] for item in drain(inbox) if isinstance(item, Arrived)]
+    assert kept.count("g2") == 20
+    assert kept.count("g1") <= 7
+
+
+def test_data_do_not_take_the_bytes_of_births_nor_births_those_of_data() -> None:
+    inbox = Inbox(max_bytes=1000, max_control_bytes=1000)
+    inbox.offer(DATA, payload(0, 900), 0.0)
+    inbox.offer(BIRTH, b"b" * 900, 0.0)
+    inbox.offer(BIRTH, b"b" * 900, 0.0)
+    inbox.offer("spBv1.0/usine/DDATA/g2/fan", payload(0, 50), 0.0)
+    assert [len(item.payload) > 800 for item in drain(inbox) if isinstance(item, Arrived)] == [
+        True,
+        True,
+        False,
+    ]

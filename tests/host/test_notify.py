@@ -7,6 +7,9 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ from ingest import notify
 from ingest.alarm_records import announcements, batch_of
 from ingest.alarms import Alarms, Announce, step
 from ingest.notify import LONGEST_RETRY_NS, MAX_ATTEMPTS, Pending
-from ingest.notify_delivery import DeliveryError, Notifier, channels
+from ingest.notify_delivery import DeliveryError, Notifier, WholeSubjects, channels
 from ingest.notify_settings import EmailSettings, NotifySettings, WebhookSettings
 from palier.alarms import AlarmKey
 from palier.historian.base import Unavailable
@@ -146,9 +149,26 @@ def test_an_e_mail_says_what_where_and_what_to_do(records: Records, tmp_path: Pa
     assert server.recipients == ["atelier@example.org", "chef@example.org"]
     assert got["Subject"] == f"[Palier] DANGER {KEY.machine}, point {KEY.point} : vibration, apparue"
     text = got.get_content()
-    assert "Vitesse vibratoire efficace, 10–1000 Hz : 8,00 mm/s (limite 7,10 mm/s)" in text
-    assert "À faire : planifier" in text
+    assert "Vitesse vibratoire efficace, 10–1000\u00a0Hz\u00a0: 8,00\u00a0mm/s" in text
+    assert "(limite 7,10\u00a0mm/s)" in text
+    assert "À faire\u00a0: planifier" in text
     assert (records.notices(), who.waiting, who.sent) == ((), 0, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Palier] زال P-101: نموذج، رُفع تعليقه",
+        "[Palier] disparue Atelier-2-pompe-04/palier-coté-accouplement : modèle, masquée, machine à l'arrêt",
+        "[Palier] DANGER P-101/1: ledger of frames, suppressed, machine stopped" + " and so on" * 9,
+    ],
+)
+def test_a_subject_arrives_as_it_was_written(text: str) -> None:
+    message = EmailMessage(policy=WholeSubjects())
+    message["Subject"] = text
+    sent = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
+    assert max(map(len, sent.splitlines())) <= 78
+    assert message_from_bytes(sent, policy=default)["Subject"] == text
 
 
 def test_a_webhook_gets_json_with_its_token_and_an_id_to_know_it_by(records: Records, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from palier.historian.waveforms import WaveformStore
 from palier.locale import LANGUAGES, Catalogue
 from palier.operations import BaselineStatus
 from palier.plant import sample_plant_path
+from palier.plant_times import times_in
 from tests.support import watched_pump as pump
 from tests.support.watched_pump import PLACE, POINT, PUMP
 
@@ -223,7 +224,7 @@ def test_a_model_that_cannot_be_used_is_told(settings: IngestSettings) -> None:
     outcome = rescore(settings, replace(ALL, write=False, start_ns=at_ns(LAST)))
     assert outcome.baseline is None
     assert key[1].partition(":")[0] in outcome.unusable[0]
-    assert outcome.unusable[0] in "".join(outcome_lines(outcome, Catalogue("fr")))
+    assert outcome.unusable[0] in "".join(outcome_lines(outcome, Catalogue("fr"), times_in("UTC")))
 
 
 def test_without_a_baseline_the_limits_alone_judge_and_it_is_said(settings: IngestSettings) -> None:
@@ -234,7 +235,7 @@ def test_without_a_baseline_the_limits_alone_judge_and_it_is_said(settings: Inge
     outcome = rescore(settings, ALL)
     assert outcome.baseline is None
     assert set(outcome.written or ()) <= {"state", "diagnosis"}
-    lines = list(outcome_lines(outcome, Catalogue("fr")))
+    lines = list(outcome_lines(outcome, Catalogue("fr"), times_in("UTC")))
     assert Catalogue("fr").text("rescore.limits_only") in lines
 
 
@@ -251,7 +252,9 @@ def test_a_block_that_the_watch_fails_on_is_left_out_and_told(
     monkeypatch.setattr("ingest.watch.columns_of", columns_of)
     outcome = rescore(life, Asked(PUMP, at_ns(FIRST), at_ns(FIRST + 9), write=False))
     assert (outcome.left_out, outcome.blocks) == (1, 9)
-    assert Catalogue("fr").text("rescore.left_out", n=1) in list(outcome_lines(outcome, Catalogue("fr")))
+    assert Catalogue("fr").text("rescore.left_out", n=1) in list(
+        outcome_lines(outcome, Catalogue("fr"), times_in("UTC"))
+    )
 
 
 @pytest.mark.parametrize(
@@ -347,6 +350,6 @@ def test_an_alert_is_false_where_nothing_came_of_it(
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_language_has_the_words(told: Outcome, lang: str) -> None:
     words = Catalogue(lang)
-    text = "\n".join(outcome_lines(told, words))
+    text = "\n".join(outcome_lines(told, words, times_in("UTC")))
     assert words.text("fault.outer_ring") in text
     assert "rescore." not in text

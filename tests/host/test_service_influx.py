@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ingest.alarms import restore
+from palier.alarm_modes import Mode
 from palier.historian.influx import InfluxHistorian
 from palier.historian.influx_server import Account, Server
 from palier.historian.influx_setup import READER, WRITER, set_up_1
@@ -100,3 +102,33 @@ def test_it_starts_before_the_server_does(
         gateway.wait_acked([1])
     assert stored(own_influxd) == [START]
     assert with_influx.stop() == 0
+
+
+@pytest.mark.long
+def test_a_store_that_refuses_us_is_an_alarm_and_costs_no_frame(
+    mosquitto: Mosquitto, with_influx: Ingest, own_influxd: Influxd, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("of-yesterday")
+    with_influx.start("import ingest.service\ningest.service.STORE_S = 0.2")
+    with Gateway(mosquitto.port) as gateway:
+        gateway.wait_for_host().born()
+        gateway.send(1, waveform(START))
+        eventually(lambda: "refuses this account" in with_influx.detail("store"), 20, "what is wrong")
+        assert not with_influx.ready()
+        eventually(lambda: store_alarm(with_influx) == ["alert"], 20, "an alarm of the store")
+        assert gateway.acked == []
+        with_influx.stop()
+        (tmp_path / "password").write_text(PASSWORDS[WRITER])
+        with_influx.start()
+        with_influx.wait_ready()
+        gateway.send(1, waveform(START))
+        gateway.wait_acked([1])
+        eventually(lambda: store_alarm(with_influx) == [None], 20, "its end")
+    assert stored(own_influxd) == [START]
+
+
+def store_alarm(ingest: Ingest) -> list[object]:
+    """How alarms stand that what arrives can't be stored."""
+    with ingest.records() as records:
+        known = restore(records.alarms())[0].known.values()
+    return [alarm.standing for alarm in known if alarm.key.mode is Mode.STORE]

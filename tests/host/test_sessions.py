@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,8 +26,9 @@ from palier.wire.messages import (
     node_death,
 )
 from palier.wire.payload import DataType, Metric, Payload, encode
-from palier.wire.topics import Kind
+from palier.wire.topics import Kind, Topic
 from tests.support.gateway import EPOCH
+from tests.support.host_at_hand import host_at_hand
 from tests.support.pipeline_bench import EDGE, Bench, acked, acks, commits
 
 
@@ -162,6 +164,18 @@ def test_a_wiped_outbox_and_another_configuration_are_events(bench: Bench) -> No
     assert births(EPOCH, "cafe") == []
     assert births("00000000000000e2", "cafe") == ["new_outbox"]
     assert births("00000000000000e2", "beef") == ["new_outbox", "new_configuration"]
+
+
+def test_another_configuration_is_noticed_over_a_restart_of_the_host(plant: Plant, tmp_path: Path) -> None:
+    def told(config: str) -> list[tuple[str, str]]:
+        with host_at_hand(plant, tmp_path) as host:
+            birth = node_birth(NodeBirth(0, EPOCH, (), config), timestamp_ms=1)
+            host.message(str(Topic("usine", Kind.NBIRTH, "g1")), birth)
+            host.settle()
+            return [(t.machine, t.state) for t in host.stores.records.transitions(kind="gateway")]
+
+    assert told("cafe") == told("cafe") == []
+    assert told("beef") == told("beef") == [("g1", "new_configuration")]
 
 
 def test_while_the_store_is_down_the_newest_report_of_a_gateway_waits(bench: Bench) -> None:
