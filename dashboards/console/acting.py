@@ -1,8 +1,9 @@
 """What people ask from the page, handed to the ingest: it alone decides, and the page shows what it replied.
 
-A page without login must not be made to act by a stranger's. A request that changes something has to come
-from a page of this server (Origin and Sec-Fetch-Site), to this computer by its own name (a name that somebody
-else's DNS turned to 127.0.0.1 is not it), with the token of the form, which only a page of ours knows.
+A page must not be made to act by a stranger's. A request that changes something has to come from a page of
+this server (Origin and Sec-Fetch-Site), with the token of the form, which only a page of ours knows: it is
+made of the session, or before a login (and on a page without accounts) of the visit. Without accounts it has
+to come to this computer by its own name too: a name that somebody else's DNS turned to 127.0.0.1 is not it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from palier.settings import is_loopback
 from palier.strict_toml import ConfigError
 from palier.wire.operations import MAX_COMMAND_BYTES, MAX_USER
 
+from .roles import Role, person_of
+
 VISIT_COOKIE: Final = "palier_visit"
 USER_COOKIE: Final = "palier_user"
 
@@ -35,6 +38,10 @@ MOST_ASKED: Final = 8
 
 MOST_FIELDS: Final = 32
 """Fields of a form: the largest of ours has ten."""
+
+FORM_S: Final = 20.0
+"""How long a form of a few kB may take to arrive: on the slowest link it is a second. Who sends a letter now
+and then would keep a connection for ever."""
 
 _VISIT: Final = re.compile(r"[0-9a-f]{32}")
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -67,9 +74,12 @@ class Messenger:
         self._asked = 0
 
     def why_not(self, request: Request) -> str | None:
-        """Why a viewer can't act: "no_broker", "network", "other_name"; None where they can."""
+        """Why a viewer can't act: "no_broker", "network", "other_name", "role"; None where they can."""
         if self._why_not is not None:
             return self._why_not
+        person = person_of(request.scope)
+        if person is not None:
+            return None if person.role.may(Role.TECHNICIAN) else "role"
         return None if is_here(request) else "other_name"
 
     async def ask(self, command: Command) -> Reply:
@@ -114,8 +124,17 @@ def token_of(visit: str) -> str:
     return hmac.new(visit.encode(), b"palier form", hashlib.sha256).hexdigest()
 
 
+def form_token(request: Request, visit: str) -> str:
+    """What a form for who asks carries; `visit` where nobody is logged in."""
+    person = person_of(request.scope)
+    return token_of(visit if person is None else person.session)
+
+
 def user_of(request: Request) -> str:
-    """The name that this viewer gave, "" before."""
+    """Who acts: the account that is logged in; without accounts the name that was given, "" before."""
+    person = person_of(request.scope)
+    if person is not None:
+        return person.name
     return readable_name(unquote(request.cookies.get(USER_COOKIE, "")))
 
 
@@ -136,21 +155,37 @@ async def form_of(request: Request) -> Mapping[str, str]:
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise HTTPException(415, "act_not_a_form")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_COMMAND_BYTES:
-            raise HTTPException(413, "act_too_long")
+    body = await _body_of(request)
     try:
-        text = bytes(body).decode("utf-8")
+        text = body.decode("utf-8")
         form = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
     except ValueError as error:
         raise HTTPException(415, "act_not_a_form") from error
     visit, token = visit_of(request), form.get("token", "").encode()
-    known = visit is not None and hmac.compare_digest(token_of(visit).encode(), token)
+    known = visit is not None and hmac.compare_digest(form_token(request, visit).encode(), token)
     if not (known and _is_ours(request)):
         raise HTTPException(403, "act_foreign")
     return form
+
+
+async def _body_of(request: Request) -> bytes:
+    """The body of a form. HTTPException 408 or 413."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(FORM_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_COMMAND_BYTES:
+                    raise HTTPException(413, "act_too_long")
+    except TimeoutError as error:
+        raise HTTPException(408, "act_not_a_form") from error
+    return bytes(body)
+
+
+def own_path(path: str) -> str:
+    """A page of this server to go to, "/" in place of anything else: never another host's."""
+    plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if plain else "/"
 
 
 def _is_ours(request: Request) -> bool:

@@ -22,15 +22,26 @@ from palier.operations import Command, Outcome, Reply
 from palier.wire.operations import decode_command
 from palier.wire.payload import DecodeError
 
-from .acting import USER_COOKIE, NoAnswer, TooMany, form_of, readable_name, user_cookie, user_of
+from .acting import (
+    USER_COOKIE,
+    NoAnswer,
+    TooMany,
+    form_of,
+    own_path,
+    readable_name,
+    user_cookie,
+    user_of,
+)
 from .context import Console, console_of, spoken
+from .guard import too_fast
 from .rendering import keep, page, wants_json
+from .roles import need_role, person_of
 from .words import Words
 
 OF_THE_PAGE: Final = frozenset({"token", "back", "at", "seen", "user"})
 """Fields of a form that are no part of a command."""
 
-INTEGERS: Final = ("expected_version", "for_s", "at_ms")
+INTEGERS: Final = ("expected_version", "for_s", "at_ms", "from_ms", "to_ms")
 UNANSWERED: Final = "unanswered"
 UNSIGNED: Final = "unsigned"
 
@@ -44,6 +55,10 @@ async def act(request: Request) -> Response:
     why_not = console.messenger.why_not(request)
     if why_not is not None:
         raise HTTPException(403, f"read_only_{why_not}")
+    need_role(request, _verb(form))
+    person = person_of(request.scope)
+    if console.access and person and (wait_s := console.access.pause_of_commands(person)):
+        return too_fast(request, wait_s)
     user = user_of(request)
     if not user:
         return _answer(request, words, form, UNSIGNED, words.t("act_unsigned"))
@@ -56,13 +71,21 @@ async def act(request: Request) -> Response:
 
 
 async def sign(request: Request) -> Response:
-    """POST /sign: remember who it is that acts from this browser."""
+    """POST /sign: remember who it is that acts from this browser, on a page without accounts."""
     words = spoken(request)
     form = await form_of(request)
     name = readable_name(form.get("user", ""))
     response = _answer(request, words, form, Outcome.DONE, words.t("signed", name=name or "–"))
-    keep(response, USER_COOKIE, user_cookie(name))
+    keep(request, response, USER_COOKIE, user_cookie(name))
     return response
+
+
+def _verb(form: Mapping[str, str]) -> str:
+    """What a role is needed for. To have all sent again that the host has loads a gateway's line for nothing:
+    of a replay a technician has the waveforms of a machine.
+    """
+    verb = form.get("do", "")
+    return "replay_all" if verb == "replay" and not form.get("waveforms_of", "").strip() else verb
 
 
 def command_of(form: Mapping[str, str], user: str, timezone: str) -> Command:
@@ -127,11 +150,10 @@ def _answer(
         version = reply.version if reply else None
         return JSONResponse({"outcome": str(outcome), "sentence": sentence, "version": version})
     return page(
-        request, words, "said.html", outcome=str(outcome), sentence=sentence, back=_back(form.get("back", ""))
+        request,
+        words,
+        "said.html",
+        outcome=str(outcome),
+        sentence=sentence,
+        back=own_path(form.get("back", "")),
     )
-
-
-def _back(path: str) -> str:
-    """A page of this server to go back to: never another host's."""
-    plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if plain else "/"

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import copy
 from importlib import resources
 from pathlib import Path
 from typing import Final, cast
 
+import structlog
 from pydantic_settings import BaseSettings
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -16,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,6 +30,8 @@ from palier.historian.base import Historian, HistorianError
 from palier.locale import LANGUAGES
 from palier.plant import Plant
 
+from .access import Access
+from .account_file import AccountError
 from .accounts import gateways_page, ledger_page
 from .acting import Acting, Messenger
 from .actions import act, sign
@@ -36,15 +40,19 @@ from .alarm_pages import alarm_page, alarms_page
 from .api import machine_json, overview_json, spectrum_json, temperature_json, trend_json, values_json
 from .context import Console, console_of, spoken
 from .events import events
+from .guard import Guard, unreadable
 from .live import Board, Live
+from .login import ROUTES as LOGIN_ROUTES
 from .machine_routes import ROUTES as MACHINE_ROUTES
 from .metrics import Metrics
 from .news import News
 from .order_page import alarm_order_page, machine_order_page
 from .pages import overview_page
+from .raw_blocks import ROUTES as RAW_ROUTES
 from .reader import Busy, HistorianReader, records_reader
-from .rendering import page, templates, wants_json
+from .rendering import error_answer, templates
 from .report import ROUTES as REPORT_ROUTES
+from .roles import Doorkeeper, RoleNeeded, person_of
 from .settings_page import settings_page
 from .words import Words
 from .work import work_page
@@ -55,6 +63,8 @@ CONTENT_SECURITY_POLICY: Final = (
 )
 """Everything comes from this server; no script or style stands in a page. uPlot sets styles through the DOM,
 which the policy allows."""
+
+log = structlog.get_logger(__name__)
 
 READY_S: Final = 1.0
 """How long /readyz waits for a reading of now."""
@@ -81,6 +91,7 @@ def create_app(
     records: Path,
     waveforms: Path | None = None,
     acting: Acting | None = None,
+    access: Access | None = None,
     clock: PlantClock | None = None,
     lang: str = LANGUAGES[0],
     shown: BaseSettings | None = None,
@@ -88,8 +99,8 @@ def create_app(
     """The application over a plant, its historian and the ingest's records; files need not exist yet.
 
     `open_historian` opens it read-only; `limits` are all that points may name; `acting` carries what people
-    ask (None: the page only reads); `lang` is spoken until a page is asked for in another one; `shown` are
-    the settings in force.
+    ask (None: the page only reads); `access` holds the accounts (None: the page has none); `lang` is spoken
+    until a page is asked for in another one; `shown` are the settings in force.
     """
     health = Health("console", ("historian",))
     metrics = Metrics(health.registry)
@@ -120,6 +131,7 @@ def create_app(
         lang=lang,
         shown=shown,
         waveforms=waveforms,
+        access=access,
     )
 
     @asynccontextmanager
@@ -132,14 +144,21 @@ def create_app(
             reader.close()
         for recorder in recorders:
             recorder.close()
+        if access is not None:
+            access.close()
 
     app = Starlette(
-        routes=_routes(),
+        routes=_routes() if access is None else _guarded([*_routes(), *LOGIN_ROUTES]),
         middleware=[
             Middleware(Answers, metrics=metrics),
+            *([] if access is None else [Middleware(Guard, access=access)]),
             Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
         ],
-        exception_handlers={HTTPException: _refused, HistorianError: _no_historian},
+        exception_handlers={
+            HTTPException: _refused,
+            HistorianError: _no_historian,
+            AccountError: _no_accounts,
+        },
         lifespan=lifespan,
     )
     app.state.console = console
@@ -152,6 +171,7 @@ def _routes() -> list[Route | Mount]:
         Route("/", overview_page),
         *MACHINE_ROUTES,
         *REPORT_ROUTES,
+        *RAW_ROUTES,
         Route("/machine/{machine}/work", work_page),
         Route("/machine/{machine}/order", machine_order_page),
         Route("/alarms", alarms_page),
@@ -176,6 +196,14 @@ def _routes() -> list[Route | Mount]:
     ]
 
 
+def _guarded(routes: list[Route | Mount]) -> list[Route | Mount]:
+    """Copies of the routes, each with somebody before it who asks for its role."""
+    guarded = [copy(route) for route in routes]  # the modules' own are shared by all applications
+    for route in guarded:
+        route.app = Doorkeeper(route.app, route.path)
+    return guarded
+
+
 async def _health(request: Request) -> Response:
     """GET /healthz, /readyz, /metrics: what the service knows of itself."""
     console = console_of(request)
@@ -190,25 +218,27 @@ async def _refused(request: Request, error: Exception) -> Response:
     """A mistake in the request, as a sentence."""
     error = cast(HTTPException, error)
     words = spoken(request)
+    if isinstance(error, RoleNeeded):
+        person = person_of(request.scope)
+        log.warning(
+            "role_needed", user=person.name if person else "", path=request.url.path, needed=error.needed
+        )
+        return error_answer(request, error.status_code, words.role_needed(error.needed, person))
     known = {404: words.t("error_not_found"), 405: words.t("error_method")}
     plain = error.detail in ("Not Found", "Method Not Allowed")
     sentence = known[error.status_code] if plain else words.told(error.detail)
-    return _error(request, error.status_code, sentence, error.headers)
+    return error_answer(request, error.status_code, sentence, error.headers)
+
+
+async def _no_accounts(request: Request, error: Exception) -> Response:
+    """The file of accounts can't be read or written now; why is in the log and not on the page."""
+    return unreadable(request, error)
 
 
 async def _no_historian(request: Request, error: Exception) -> Response:
     """The historian can't answer now: the page says what to do, the sentence of the store goes to the log."""
     key = "error_busy" if isinstance(error, Busy) else "error_historian"
-    return _error(request, 503, spoken(request).t(key), {"Retry-After": "5"})
-
-
-def _error(request: Request, status: int, sentence: str, headers: Mapping[str, str] | None) -> Response:
-    if request.url.path.startswith(("/api/", "/events")) or wants_json(request):
-        return JSONResponse({"error": sentence}, status, headers=headers)
-    words = spoken(request)
-    response = page(request, words, "error.html", status=status, code=status, sentence=sentence)
-    response.headers.update(headers or {})
-    return response
+    return error_answer(request, 503, spoken(request).t(key), {"Retry-After": "5"})
 
 
 class Answers:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from palier.historian.base import Historian
 
+    from .access import Access
     from .acting import Acting
     from .settings import ConsoleSettings
 
@@ -25,12 +26,13 @@ def console(
 ) -> None:
     """Serve the page: plant, machines, alarms, gateways, ledger, read from what the ingest keeps.
 
-    It has no login: it listens on loopback unless `insecure = true`, which is for reading only. With [broker]
-    people acknowledge and record from the page, which asks the ingest for them.
+    It listens on loopback; an address that others reach needs `accounts` (see `palier user`) and TLS. With
+    [broker] people acknowledge and record from the page, which asks the ingest for them.
 
     Example: palier console --config console.toml
     """
     try:
+        import argon2  # noqa: F401
         import jinja2  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
@@ -45,6 +47,9 @@ def console(
     if print_config:
         typer.echo(settings_text(settings), nl=False)
         return
+    from .memory import stay_small
+
+    stay_small()
     application = build(settings)
     if check:
         _check(settings)
@@ -95,12 +100,29 @@ def build(settings: ConsoleSettings) -> Starlette:
         records=folder.records,
         waveforms=folder.waveforms,
         acting=Acting(None, settings.read_only) if settings.read_only else _acting(settings, plant.site_id),
+        access=_access(settings),
         shown=settings,
         limits=load_limits(plant.limits_file),
         clock=settings.clock.plant_clock(),
         lang=settings.lang,
     )
     return application if settings.training is None else _training(application, settings.training)
+
+
+def _access(settings: ConsoleSettings) -> Access | None:
+    """The accounts of these settings, None where they name none. Raises CommandError with what to do."""
+    if settings.accounts is None:
+        return None
+    from .access import Access
+    from .account_file import AccountError, NoAccounts
+
+    try:
+        return Access(settings.accounts, plain=settings.insecure)
+    except NoAccounts as error:
+        remedy = f"palier user add NAME --role engineer --accounts {settings.accounts}"
+        raise CommandError(f"{error}. An engineer's account is made by: {remedy}", USAGE) from error
+    except AccountError as error:
+        raise CommandError(str(error), USAGE) from error
 
 
 def _training(application: Starlette, folder: Path) -> Starlette:

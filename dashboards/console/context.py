@@ -23,6 +23,7 @@ from palier.local_time import local, zone_of
 from palier.locale import LANGUAGES
 from palier.plant import Plant
 
+from .access import Access
 from .acting import Messenger
 from .freshness import NS
 from .live import Live
@@ -64,7 +65,8 @@ _LATEST_NS: Final = 2**63 - 1
 class Console:
     """The page's parts. `queries` and `records` answer single requests on threads of their own, so that a
     long trend never holds up the overview. `shown` are the settings in force, for people to read;
-    `waveforms` is the folder of raw blocks, None where there is none."""
+    `waveforms` is the folder of raw blocks, None where there is none; `access` the accounts, None where the
+    page has none."""
 
     plant: Plant
     limits: Mapping[str, LimitSet]
@@ -81,6 +83,7 @@ class Console:
     news: News
     shown: BaseSettings | None = None
     waveforms: Path | None = None
+    access: Access | None = None
     desk: MachineDesk = field(default_factory=MachineDesk)
 
     @property

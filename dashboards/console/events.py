@@ -21,6 +21,7 @@ from starlette.responses import Response, StreamingResponse
 
 from palier.alarms import Alarm, AlarmKey
 
+from .account_file import AccountError
 from .alarm_pages import alarm_in, story_or_none, story_values
 from .alarm_rows import Wanted
 from .context import Console, channel_in, console_of, name_in, words_of
@@ -30,6 +31,7 @@ from .machine_rendering import machine_fragments
 from .news import Audience, News, event
 from .overview import Tile
 from .rendering import fragment
+from .roles import Person, person_of
 from .series import ChannelRef
 from .snapshot import MachineData
 
@@ -53,7 +55,9 @@ async def events(request: Request) -> Response:
         raise HTTPException(503, words.t("error_streams"), headers={"Retry-After": "30"})
     follower = Follower(console, audience, machine, channel_in(request), alarm, shown=_shown(request))
     return StreamingResponse(
-        _told(console, follower), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        _told(console, follower, person_of(request.scope)),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
     )
 
 
@@ -65,11 +69,23 @@ def _shown(request: Request) -> Board | None:
     return console_of(request).live.board_of(int(heard)) if known else None
 
 
-async def _told(console: Console, follower: Follower) -> AsyncIterator[str]:
+def _is_over(console: Console, person: Person | None) -> bool:
+    """Whether who follows has no session any more: a role that was taken ends an open stream too."""
+    if console.access is None or person is None:
+        return False
+    try:
+        return console.access.person(person.session, active=False) is None
+    except AccountError:
+        return True
+
+
+async def _told(console: Console, follower: Follower, person: Person | None = None) -> AsyncIterator[str]:
     with console.live.following():
         yield f"retry: {RETRY_MS}\n\n" + event("beat", {"now_ms": console.clock.now_ns() // 1_000_000})
         spoke_s = time.monotonic()
         async for board in console.live.boards():
+            if _is_over(console, person):
+                return
             news = await follower.news(board)
             for message in news:
                 yield message

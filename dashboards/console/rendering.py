@@ -11,16 +11,18 @@ from urllib.parse import urlencode
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from models.types import BEARING_DEFECTS
 from palier.local_time import offsets
 
-from .acting import VISIT_COOKIE, new_visit, token_of, user_of, visit_of
+from .access import is_secure
+from .acting import VISIT_COOKIE, form_token, new_visit, user_of, visit_of
 from .appearance import look_of
-from .context import Console, console_of
+from .context import Console, console_of, spoken
 from .live import Board
 from .overview import Tile
+from .roles import Role, needed_for, person_of
 from .words import LANG_COOKIE, Words, spark_path
 
 LANGUAGE_NAMES: Final = (("fr", "Français"), ("en", "English"), ("ar", "العربية"))
@@ -75,7 +77,7 @@ def page(
     """A whole page; language and theme asked for in the URL are remembered in a cookie."""
     console = console_of(request)
     visit, theme = visit_of(request) or new_visit(), theme_of(request)
-    board = console.live.last
+    board, person = console.live.last, person_of(request.scope)
     given: dict[str, object] = {
         "w": words,
         "root": request.scope.get("root_path", ""),
@@ -86,8 +88,12 @@ def page(
         "at": console.at,
         "theme": theme,
         "dark_media": _DARK_MEDIA[theme],
-        "token": token_of(visit),
+        "token": form_token(request, visit),
         "user": user_of(request),
+        "person": person,
+        "stranger": console.access is not None and person is None,
+        "may": lambda verb: person is None or person.role.may(needed_for(verb)),
+        "orders": person is None or person.role.may(Role.TECHNICIAN),
         "why_not": console.messenger.why_not(request),
         "training": is_training(request),
         "waiting": board.alarms.waiting if board else 0,
@@ -97,7 +103,19 @@ def page(
     _remember(request, response, LANG_COOKIE, "lang", words.lang)
     _remember(request, response, THEME_COOKIE, "theme", theme)
     if visit != visit_of(request):
-        keep(response, VISIT_COOKIE, visit)
+        keep(request, response, VISIT_COOKIE, visit)
+    return response
+
+
+def error_answer(
+    request: Request, status: int, sentence: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A refusal as a sentence: a page, or JSON for a script."""
+    if request.url.path.startswith(("/api/", "/events", "/session")) or wants_json(request):
+        return JSONResponse({"error": sentence}, status, headers=headers)
+    words = spoken(request)
+    response = page(request, words, "error.html", status=status, code=status, sentence=sentence)
+    response.headers.update(headers or {})
     return response
 
 
@@ -115,9 +133,11 @@ def page_settings(request: Request, words: Words, board: Board, *, stream: str) 
     }
 
 
-def keep(response: Response, cookie: str, value: str) -> None:
+def keep(request: Request, response: Response, cookie: str, value: str) -> None:
     """Have the browser remember a value for a year; no script reads it and no other site sends it along."""
-    response.set_cookie(cookie, value, max_age=YEAR_S, httponly=True, samesite="lax")
+    response.set_cookie(
+        cookie, value, max_age=YEAR_S, httponly=True, samesite="lax", secure=is_secure(request)
+    )
 
 
 def wants_json(request: Request) -> bool:
@@ -144,7 +164,7 @@ def query_with(request: Request, name: str, value: str) -> str:
 
 def _remember(request: Request, response: Response, cookie: str, name: str, value: str) -> None:
     if request.query_params.get(name) == value:
-        keep(response, cookie, value)
+        keep(request, response, cookie, value)
 
 
 def fragment(console: Console, template: str, words: Words, **values: object) -> str:

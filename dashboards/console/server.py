@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,10 +14,13 @@ from typing import Final
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from palier.options import CommandError
+from palier.options import USAGE, CommandError
+from palier.settings import is_loopback
 
 from .live import Live
+from .memory import settle
 from .rendering import warm_up
 from .settings import ConsoleSettings
 
@@ -46,20 +51,88 @@ class Server(uvicorn.Server):
                 signal.signal(sig, handler)
 
 
-def serve(application: Starlette, settings: ConsoleSettings) -> None:
-    """Serve until SIGINT or SIGTERM, from the main thread. Raises CommandError when the address is taken."""
+MOST_CONNECTIONS: Final = 512
+"""Open at once: each page that follows has one for itself and a few while it is drawn. Beyond it: 503."""
+
+MOST_OF_ONE: Final = MOST_CONNECTIONS // 2
+"""Of one address: one machine alone keeps nobody out. This one may have more: a proxy brings all."""
+
+SILENT_S: Final = 20.0
+"""How long a connection may be open and ask for nothing: on the slowest link a request takes a second."""
+
+
+class Connection(H11Protocol):
+    """A connection that asks for something, or is ended: uvicorn waits for ever for the first."""
+
+    _looking: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Called by asyncio."""
+        super().connection_made(transport)
+        if self._of_this_address() > MOST_OF_ONE:
+            transport.abort()
+        self._looking = self.loop.call_later(SILENT_S, self._look, None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio."""
+        super().connection_lost(exc)
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _of_this_address(self) -> int:
+        here = self.client[0] if self.client else ""
+        if not here or is_loopback(here):
+            return 0
+        others = (getattr(other, "client", None) for other in self.connections)
+        return sum(client is not None and client[0] == here for client in others)
+
+    def _look(self, before: object) -> None:
+        """End it where the last request was answered at the look before already, or none ever came."""
+        answered = self.cycle is None or self.cycle.response_complete
+        if answered and self.cycle is before:
+            self.transport.close()
+            return
+        self._looking = self.loop.call_later(SILENT_S, self._look, self.cycle if answered else self)
+
+
+TRUSTED: Final = ("127.0.0.1", "::1")
+"""Where a proxy must stand to be believed, beside `proxy`: who else connects could write its headers too."""
+
+
+def config_of(application: Starlette, settings: ConsoleSettings) -> uvicorn.Config:
+    """How the application is served. Raises CommandError for a certificate that can't be used."""
     config = uvicorn.Config(
         application,
+        http=Connection,
         log_config=None,  # our own logging stands already
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
-        proxy_headers=False,  # nothing here depends on who asks
+        limit_concurrency=MOST_CONNECTIONS,
+        proxy_headers=settings.behind_proxy,
+        forwarded_allow_ips=[*TRUSTED, *([settings.proxy] if settings.proxy else [])],
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
     )
+    try:
+        config.load()  # TLS 1.2 and later: what Python's ssl takes of itself
+    except (OSError, ssl.SSLError) as error:
+        raise CommandError(
+            f"{settings.tls_cert} and {settings.tls_key} must be a certificate and its private key in PEM: "
+            f"{error.strerror or error}",
+            USAGE,
+        ) from error
+    return config
+
+
+def serve(application: Starlette, settings: ConsoleSettings) -> None:
+    """Serve until SIGINT or SIGTERM, from the main thread. Raises CommandError when the address is taken."""
+    config = config_of(application, settings)
     with _listener(settings.host, settings.port) as listener:
         warm_up(application.state.console.templates)
+        settle()
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        address = f"http://{host}:{listener.getsockname()[1]}/"
+        address = f"{'https' if settings.tls_cert else 'http'}://{host}:{listener.getsockname()[1]}/"
         structlog.get_logger().info("page served", address=address, plant=str(settings.plant))
         Server(config, application.state.console.live).run(sockets=[listener])
 

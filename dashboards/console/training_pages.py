@@ -72,7 +72,7 @@ async def sign_in(request: Request) -> Response:
     _only_here(request)
     form = await form_of(request)
     response = _to(request, "")
-    keep(response, PUPIL_COOKIE, quote(readable_name(form.get("pupil", ""))[:MOST_NAME]))
+    keep(request, response, PUPIL_COOKIE, quote(readable_name(form.get("pupil", ""))[:MOST_NAME]))
     return response
 
 

@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from models.advice import Advice
-from models.types import State
+from models.types import MachineSpec, State
 from palier.locale import LANGUAGES, Catalogue
+from palier.locale.digits import digits_of
+from palier.locale.spacing import HARD_SPACE
+from palier.reason_text import reason_text
 
 from .appearance import Look
 from .freshness import NS
 from .overview import SILENT, Tile
+from .roles import Person, Role
 from .snapshot import DefectLines
 
 LANG_COOKIE: Final = "palier_lang"
@@ -54,6 +58,27 @@ class Words:
         """A refusal of ours: a key of the table `page`, or a sentence as it stands."""
         return self.t(detail) if f"page.{detail}" in self._catalogue else detail
 
+    def noted(self, what: str) -> str:
+        """What a line of the journal of access is about; one of another version is shown as it is."""
+        key = f"login.what_{what}"
+        return self._catalogue.text(key) if key in self._catalogue else what
+
+    def noted_detail(self, detail: str) -> str:
+        """What a line of the journal of access says beside; a role in front by its name."""
+        first, comma, rest = detail.partition(",")
+        key = f"login.role_{first}"
+        return self._catalogue.text(key) + comma + rest if key in self._catalogue else detail
+
+    def role(self, role: str) -> str:
+        """The name of a role."""
+        return self._catalogue.text(f"login.role_{role}")
+
+    def role_needed(self, needed: Role | None, person: Person | None) -> str:
+        """Which role is missing, and who gives it; None: what nobody may."""
+        if needed is None or person is None:
+            return self._catalogue.text("login.for_nobody")
+        return self._catalogue.text("login.needs_role", needed=self.role(needed), role=self.role(person.role))
+
     def reply(self, reason: str, params: Mapping[str, object]) -> str:
         """The ingest's reply; one of another version, with other parameters, is shown as it came."""
         try:
@@ -91,6 +116,12 @@ class Words:
         key = f"page.contact_{what}"
         return self._catalogue.text(key) if key in self._catalogue else what
 
+    def done(self, kind: str, machine: MachineSpec) -> str:
+        """What was done to a machine: what aligns a coupling sets pulleys and belt where one drives it."""
+        belt = f"intervention.{kind}_belt"
+        over_belt = machine.belt is not None and belt in self._catalogue
+        return self._catalogue.text(belt if over_belt else f"intervention.{kind}")
+
     def cause(self, code: str) -> str:
         """The failure mode behind a code of ISO 15243."""
         return self._catalogue.text(f"cause.{code.replace('.', '_')}")
@@ -112,7 +143,7 @@ class Words:
         """Why a machine is in its state: what the ingest wrote, or what the page knows; silence is told by
         its age."""
         if tile.reason:
-            return self._catalogue.text(f"refusal.{tile.reason}")
+            return reason_text(tile.reason, self._catalogue)
         if tile.temperature_limit:
             return self.t("temperature_limit", limit=self.limit(tile.temperature_limit))
         return self.t(f"note_{tile.note}") if tile.note not in (None, SILENT) else None
@@ -152,6 +183,12 @@ class Words:
     def number(self, value: float | None, digits: int = 1) -> str:
         """A number, or a dash where it is not known."""
         return self._catalogue.number(math.nan if value is None else value, digits)
+
+    def quantity(self, value: float | None, unit: str) -> str:
+        """A number with its unit as people write it, with the digits of such a unit; or a dash."""
+        if value is None or not math.isfinite(value):
+            return self.number(None)
+        return f"{self._catalogue.number(value, digits_of(value, unit))}{HARD_SPACE}{self.unit(unit)}"
 
     def significant(self, value: float | None) -> str:
         """A number with about three significant digits, for a table of values of all sizes."""

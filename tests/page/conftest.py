@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser
 from starlette.applications import Starlette
 
 from dashboards.console.app import create_app
+from dashboards.console.sessions import IDLE_S
 from palier.clock import PlantClock
 from palier.historian.sqlite import SqliteHistorian
 from palier.limits import load_limits
@@ -19,6 +21,9 @@ from palier.plant import Plant, load_sample_plant
 from tests.support.browsing import chromium
 from tests.support.page_server import page_client
 from tests.support.seeding import NOW_NS, NS, seeded_plant
+
+if TYPE_CHECKING:
+    from tests.support.page_door import Time
 
 MakeApp = Callable[..., Starlette]
 
@@ -71,3 +76,34 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     _, path = seeded_plant(tmp_path_factory.mktemp("seeded"))
     with page_client(make_app(path)) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def clock() -> Time:
+    """The clocks of the page with accounts, for a test to turn on."""
+    from tests.support.page_door import Time  # which takes `make_app` from here
+
+    return Time()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the page with accounts has its files."""
+    return tmp_path_factory.mktemp("login")
+
+
+@pytest.fixture(scope="module")
+def one_page(folder: Path, clock: Time) -> Iterator[httpx.Client]:
+    """A page with accounts for all tests of a file."""
+    from tests.support.page_door import served
+
+    with served(folder, wall=clock, monotonic=clock) as client:
+        yield client
+
+
+@pytest.fixture
+def page(one_page: httpx.Client, clock: Time) -> httpx.Client:
+    """That page for a browser that was never here, after a pause and a session's length."""
+    clock.now_s += 7200 + IDLE_S
+    one_page.cookies.clear()
+    return one_page

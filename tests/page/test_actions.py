@@ -116,7 +116,7 @@ def test_the_forms_of_a_page_bring_what_they_need(page: httpx.Client) -> None:
 def test_a_shelf_needs_a_reason_in_the_viewers_words(page: httpx.Client, host: Host) -> None:
     signed(page)
     said = told(page, do="shelve", why=" ", for_s="3600")
-    assert (said["outcome"], said["sentence"]) == ("refused", "Il manque la raison : quelqu'un la lira.")
+    assert (said["outcome"], said["sentence"]) == ("refused", "Il manque la raison\u00a0: quelqu'un la lira.")
     told(page, do="shelve", why="essai", for_s="")
     assert [command.ask for command in host.asked] == [Shelve("P-101/2/vibration", "essai", None)]
 
@@ -140,7 +140,7 @@ def test_who_was_slower_is_told_so(page: httpx.Client, host: Host) -> None:
 
 
 def test_without_a_reply_nothing_is_claimed(page: httpx.Client, host: Host) -> None:
-    host.error = AskError("no reply within 10 s")
+    host.error = AskError("no reply within 10\u00a0s")
     said = told(signed(page))
     assert said["outcome"] == "unanswered"
     assert "Peut-être" in said["sentence"]

@@ -15,9 +15,12 @@ from tests.support.waiting import eventually
 
 
 @contextmanager
-def running_page(app: Starlette, port: int = 0) -> Iterator[str]:
-    """Serve the application for the length of the block; yields its address without a slash at the end."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=3)
+def running_page(app: Starlette, port: int = 0, config: uvicorn.Config | None = None) -> Iterator[str]:
+    """Serve the application for the length of the block, as `config` says where it is given; yields its
+    address without a slash at the end."""
+    config = config or uvicorn.Config(
+        app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=3
+    )
     server = uvicorn.Server(config)
     # Named TCP, as the service does it: asyncio turns Nagle's delay off only then.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -27,7 +30,8 @@ def running_page(app: Starlette, port: int = 0) -> Iterator[str]:
         thread.start()
         try:
             eventually(lambda: server.started, 10, "the page's server")
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            scheme = "https" if config.is_ssl else "http"
+            yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             app.state.console.live.close()
             server.should_exit = True

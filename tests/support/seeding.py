@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from models.detection.zones import Judgement, LimitSet, judge
 from models.features.catalogue import NAMES
-from models.types import BEARING_DEFECTS, MachineSpec, PointSpec, Quantity, State
+from models.types import BEARING_DEFECTS, MachineSpec, PointSpec, Quantity, State, is_ambient
 from palier.historian.base import Historian, Rows
 from palier.historian.sqlite import SqliteHistorian
 from palier.limits import load_limits
@@ -190,7 +190,7 @@ def channel_rows(
         if channel.quantity is Quantity.ACCELERATION:
             speed = (spec.speed_rpm or np.nan) * point.shaft_order
             batch += [series.features(level, speed, defect), series.spectrum(speed)]
-        elif channel.quantity is Quantity.TEMPERATURE:
+        elif channel.quantity is Quantity.TEMPERATURE and not is_ambient(point.id, channel.id):
             batch.append(series.readings(warm_c + np.sin(np.arange(len(ts)) / 9)))
     return batch
 

@@ -1,7 +1,7 @@
 // Forms that ask the ingest for something. What is then shown of an alarm comes from the stream, which reads
 // the records: nothing is assumed here. Without this script the forms work by themselves, a page later.
 
-import { words } from "./live.js";
+import { settings, words } from "./live.js";
 
 const said = document.getElementById("said");
 
@@ -27,9 +27,25 @@ function signed(form) {
   document.getElementById("sign").open = false;
 }
 
-async function send(form, button) {
+function post(form, button) {
   const body = new URLSearchParams(new FormData(form, button));
-  const answer = await fetch(form.action, { method: "POST", headers: { accept: "application/json" }, body });
+  return fetch(form.action, { method: "POST", headers: { accept: "application/json" }, body });
+}
+
+/** Whether the forms carry another session's token now: the same person logged in again, in another tab. Somebody
+ * else's is not taken: what stands here would be signed by a name that is not the one shown. */
+async function renewed(form) {
+  const answer = await fetch(`${settings.root}/session`);
+  const session = answer.ok ? await answer.json() : {};
+  if (!session.token || session.token === form.elements.token.value) return false;
+  if (session.name !== document.getElementById("user")?.textContent) return false;
+  for (const field of document.querySelectorAll("input[name=token]")) field.value = session.token;
+  return true;
+}
+
+async function send(form, button) {
+  let answer = await post(form, button);
+  if (answer.status === 403 && (await renewed(form))) answer = await post(form, button);
   const told = await answer.json().catch(() => ({})); // a proxy in between answers in a language of its own
   if (!answer.ok || !told.outcome) throw new Error(told.error ?? words.js_unreachable);
   return told;

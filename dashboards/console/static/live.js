@@ -83,6 +83,7 @@ function heard(message) {
   document.body.classList.remove("offline");
   setText(document.getElementById("link-text"), words.live_on);
   document.getElementById("lost")?.remove();
+  document.getElementById("session-over")?.remove();
   const data = JSON.parse(message.data);
   setPlantNow(data.now_ms);
   return data;
@@ -110,6 +111,31 @@ function shell(news) {
   setText(document.getElementById("waiting-n"), String(news.waiting));
 }
 
+/** Whether somebody wrote something here that is not sent yet. */
+function written() {
+  return [...document.querySelectorAll("main form input:not([type=hidden]), main form textarea")].some(
+    (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked,
+  );
+}
+
+/** The session is over, or its account is not any more: say so, with the way back to here. Nothing is reloaded, for
+ * somebody may be writing: then the login opens in another tab, and what was written is sent from here after it. */
+async function lookForSession() {
+  if (document.getElementById("session-over")) return;
+  const answer = await fetch(`${settings.root}/session`).catch(() => null);
+  if (answer?.status !== 401 || document.getElementById("session-over")) return; // asked twice at once
+  const note = document.createElement("p");
+  note.id = "session-over";
+  note.className = "banner-text";
+  note.setAttribute("role", "alert");
+  const link = document.createElement("a");
+  link.href = `${settings.root}/login?next=${encodeURIComponent(location.pathname.slice(settings.root.length) + location.search)}`;
+  link.textContent = words.js_log_in;
+  link.addEventListener("click", () => { link.target = written() ? "_blank" : ""; });
+  note.append(`${words.js_session_over} `, ...(written() ? [`${words.js_session_kept} `] : []), link);
+  document.getElementById("main").prepend(note);
+}
+
 /** Follow the stream; `handlers` maps names of events to functions of their data. */
 export function follow(handlers) {
   handlers = { shell, ...handlers };
@@ -129,6 +155,7 @@ export function follow(handlers) {
     const now = performance.now();
     if ((lost !== null && now - lost > LOST_MS) || now - lastHeard > SILENT_MS) showLost();
     const dead = now - lastHeard > SILENT_MS;
+    if (source.readyState === EventSource.CLOSED) lookForSession();
     if (source.readyState === EventSource.CLOSED || dead) { // an answer that is no stream ends an EventSource for good
       source.close();
       lastHeard = dead ? now : lastHeard;
