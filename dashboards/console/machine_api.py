@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from models.features.temperature import HISTORY_TOO_SHORT
 from palier.historian.base import HistorianError
 
 from .context import feature_in
 from .machine_asking import asked_of, at_in, ends, ms, trend_told
-from .machine_baseline import BaselineQuestion, baseline_band
+from .machine_baseline import BaselineQuestion, HousingLimits, baseline_band, housing_limits
 from .machine_picture import leading_life
 from .machine_rendering import judgement_of
 from .machine_series import BANDS, SENSOR, MachineSeries, Named, loads, temperatures
@@ -62,19 +63,27 @@ async def family_json(request: Request) -> Response:
 
 
 async def warmth_json(request: Request) -> Response:
-    """GET /api/machines/<id>/warmth: the temperature of the point off its model, {"start_ms", "end_ms",
-    "times_ms", "residual_k", "sigma_k", "learned_ms": [from, to] | null, "refused", "remedy"}."""
+    """GET /api/machines/<id>/warmth: by how much the point's housing was warmer than expected, as it was
+    judged: {"start_ms", "end_ms", "unit", "times_ms", "mean", "low", "high", "alert", "danger", "refused",
+    "remedy"}."""
     asked = await asked_of(request)
-    point = asked.channel.point
+    site, machine, point = asked.console.plant.site_id, asked.view.tile.machine, asked.channel.point
     found = await asked.read(lambda series: series.warmth(asked.view.data, point, asked.window))
-    refusal = found.refusal
+    refusal = found.missing
+    try:
+        limits = await asked.console.records.run(
+            lambda records: housing_limits(records, site, machine, point)
+        )
+        if limits.sigma_k is None and not found.known:
+            refusal = refusal or HISTORY_TOO_SHORT
+    except HistorianError:
+        limits = HousingLimits()
     return JSONResponse(
         ends(asked.window)
+        | trend_told(asked.m, found.trend)
         | {
-            "times_ms": [ms(ts) for ts in found.times_ns],
-            "residual_k": found.residual_k,
-            "sigma_k": found.sigma_k,
-            "learned_ms": found.learned_ns and [ms(ts) for ts in found.learned_ns],
+            "alert": limits.alert,
+            "danger": limits.danger,
             "refused": asked.m.refusal(refusal.reason) if refusal else None,
             "remedy": asked.m.remedy(refusal.remedy) if refusal else None,
         }

@@ -1,4 +1,5 @@
-"""What the machine's own baseline says of one feature of a channel: its level in good health, and its limits.
+"""What was learned of a machine in good health: the level of one feature and its limits, and of a housing's
+temperature.
 
 Read from the ingest's records, where the model in force stands; a page without them draws no band.
 """
@@ -11,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from models.detection.bands import feature_bands, standard_limits, zone_bands
+from models.detection.housing import ALERT_K, DANGER_K, Housing
 from models.detection.zones import LimitSet
 from models.features.catalogue import NAMES
 from palier.historian.records import RecordsReader
@@ -19,6 +21,7 @@ from .series import ChannelRef
 from .snapshot import number
 
 _MODEL: Final = "#model:"
+_HOUSING: Final = "#housing:"
 
 SPREADS: Final = 2.0
 """Half width of the band in standard deviations: where 19 of 20 healthy blocks lie."""
@@ -52,9 +55,7 @@ def baseline_band(records: RecordsReader, asked: BaselineQuestion) -> BaselineBa
 
     Raises HistorianError.
     """
-    prefix = f"{asked.machine}/{asked.ref.point}{_MODEL}"
-    found = records.states(asked.site, prefix)
-    versions = {int(v): text for (_, key), text in found.items() if (v := key.removeprefix(prefix)).isdigit()}
+    versions = _versions(records, asked.site, f"{asked.machine}/{asked.ref.point}{_MODEL}")
     if not versions:
         return None
     return band_of(versions[max(versions)], asked.ref.channel, asked.feature, asked.limits)
@@ -82,3 +83,42 @@ def band_of(text: str, channel: str, feature: str, limits: LimitSet | None) -> B
     if not np.isnan(alert):
         bands = zone_bands(level, sigma, z, alert, danger)
     return BaselineBand(level, level / spread, level * spread, number(bands.alert), number(bands.danger))
+
+
+@dataclass(frozen=True, slots=True)
+class HousingLimits:
+    """How much warmer than expected a housing alerts, and is in danger, and the spread of its model in good
+    health: all in K, the spread None where no model was learned."""
+
+    alert: float = ALERT_K
+    danger: float = DANGER_K
+    sigma_k: float | None = None
+
+
+def housing_limits(records: RecordsReader, site: str, machine: str, point: str) -> HousingLimits:
+    """The limits of a point's housing by what it learned beside the newest baseline; those of common practice
+    where it learned nothing, or that can't be read. Raises HistorianError.
+    """
+    learned = _versions(records, site, f"{machine}/{point}{_HOUSING}")
+    if not learned:
+        return HousingLimits()
+    models = _versions(records, site, f"{machine}/{point}{_MODEL}")
+    newest = max(models, default=0)
+    return limits_of(models.get(newest, ""), learned.get(newest, ""))
+
+
+def limits_of(model: str, housing: str) -> HousingLimits:
+    """The same by the texts of a model and of the housing beside it."""
+    from models.detection.plain import decode, from_arrays
+
+    try:
+        found, z = from_arrays(Housing, decode(housing)), float(decode(model)["baseline.z"])
+    except (ValueError, KeyError, TypeError):
+        return HousingLimits()
+    return HousingLimits(*found.limits(z), found.sigma_k)
+
+
+def _versions(records: RecordsReader, site: str, prefix: str) -> dict[int, str]:
+    """The texts of a key by their version."""
+    found = records.states(site, prefix)
+    return {int(v): text for (_, key), text in found.items() if (v := key.removeprefix(prefix)).isdigit()}

@@ -9,8 +9,9 @@ from typing import Final
 from .machine_judgement import MachineJudgement
 from .waves import Waves
 
-MOST_MACHINES: Final = 64
-"""Machines whose judgement is kept: as many as pages that may follow (`live.MOST_STREAMS`)."""
+MOST_MACHINES: Final = 16
+"""Machines whose judgement is kept, the last that were asked for: few are looked at at once, and one that
+is not kept is read again in milliseconds."""
 
 
 class MachineDesk:
@@ -26,6 +27,7 @@ class MachineDesk:
         """The judgement of a machine: what is kept where it is of this `version`, else what `read` gives."""
         known = self._judged.get(machine)
         if known is not None and known[0] == version:
+            self._judged.move_to_end(machine)
             return known[1]
         found = await read()
         self._judged[machine] = (version, found)

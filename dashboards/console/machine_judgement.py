@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from models.advice import Advice, Deadline, Demand, InForce, Lasting, advise, raised, sooner
+from models.advice import Advice, Deadline, Demand, InForce, Lasting, advise, over_drive, raised, sooner
 from models.diagnosis.severity import Action
 from models.diagnosis.types import Diagnosis, EvidenceItem, Fault
-from models.types import MachineSpec, Refusal
+from models.types import MachineSpec, Refusal, State
 from palier.historian.base import Historian, Table
 
+from .machine_models import FIELDS, LATELY_NS, MOST_ACTS, MOST_ANSWERS, Answer, answers_of, at_work
 from .snapshot import StateRow, number, text
 
 MOST_FAULTS: Final = 3
@@ -118,10 +119,12 @@ Named = tuple[Diagnosis, Advice, str]
 
 @dataclass(frozen=True, slots=True)
 class MachineJudgement:
-    """The judgements of a machine's points by id, and the health of the machine as a whole."""
+    """The judgements of a machine's points by id, the health of the machine as a whole, and what models of
+    the registry said lately."""
 
     points: Mapping[str, PointJudgement]
     health: Health | None = None
+    answers: tuple[Answer, ...] = ()
 
     def of(self, point: str) -> PointJudgement:
         """That of a point; empty where there is none."""
@@ -146,10 +149,12 @@ class MachineJudgement:
         """Diagnoses that were named, the leading one of each point raised to what the state of that point
         asks for now."""
         told, done = [], set()
+        danger = any(row.state == State.DANGER for row in states.values())
         for diagnosis, advice, examined in named:
             point = advice.point or examined
             row = None if point in done else states.get(point)
-            told.append((diagnosis, self._raised(advice, point, row, criticality)))
+            asked = self._raised(advice, point, row, criticality)
+            told.append((diagnosis, replace(asked, in_danger=danger)))
             done.add(point)
         return tuple(told)
 
@@ -172,9 +177,10 @@ NO_JUDGEMENT: Final = MachineJudgement({})
 
 
 def read_judgement(
-    historian: Historian, site: str, machine: MachineSpec, points: Iterable[str]
+    historian: Historian, site: str, machine: MachineSpec, points: Iterable[str], now_ns: int | None = None
 ) -> MachineJudgement:
-    """What the series have of these points of a machine. Raises HistorianError."""
+    """What the series have of these points of a machine, whose newest block is of `now_ns`. Raises
+    HistorianError."""
 
     def newest(measurement: str, fields: Sequence[str], point: str, rows: int = 1) -> Table:
         return historian.read(
@@ -192,7 +198,26 @@ def read_judgement(
             for point in points
         },
         health_of(newest("health", _HEALTH, "")),
+        _answers(historian, site, machine.id, now_ns),
     )
+
+
+def _answers(historian: Historian, site: str, machine: str, now_ns: int | None) -> tuple[Answer, ...]:
+    """What models said of a machine lately, but those that are out of work since."""
+    start_ns = None if now_ns is None else now_ns - LATELY_NS
+    answers = answers_of(
+        historian.read(
+            "model_score", FIELDS, site=site, machine=machine, channel="",
+            start_ns=start_ns, newest=MOST_ANSWERS,
+        )
+    )  # fmt: skip
+    events = {
+        name: historian.read(
+            "event", ("kind", "detail"), site=site, machine=name, start_ns=start_ns, newest=MOST_ACTS
+        )
+        for name in {one.model for one in answers}
+    }
+    return at_work(answers, events)
 
 
 def standing_of(table: Table) -> Standing | None:
@@ -280,7 +305,7 @@ def _named(row: Mapping[str, object], machine: MachineSpec) -> tuple[Diagnosis, 
             point=text(row["at"]) or "",
             evidence=tuple(_evidence(item) for item in detail.get("evidence") or ()),
             not_separated=tuple(Fault(name) for name in detail.get("not_separated") or ()),
-            separate_by=tuple(map(str, detail.get("separate_by") or ())),
+            separate_by=over_drive(map(str, detail.get("separate_by") or ()), machine),
         )
         advice = advise(diagnosis, machine)
         asked = replace(advice, deadline_h=number(row["deadline_h"]))

@@ -23,6 +23,7 @@ from models.types import State
 from .appearance import URGENT
 from .machine import MachineView
 from .machine_judgement import MOST_FAULTS, Life, MachineJudgement, Named
+from .machine_models import ModelCard, model_cards
 from .machine_words import FaultCard, HealthCard, LifeCard, MachineWords
 from .overview import TEMPERATURE_UNIT, PointMark
 
@@ -46,7 +47,8 @@ class MachinePicture:
 
     `diagnosis` is "named", "none" (examined, nothing is named), "refused", "waits" (abnormal and not examined
     yet) or "quiet" (nothing to examine); `refusal` and `remedy` tell a refusal. `examined_ns` is the time of
-    the block that was examined last. `life` is None where nothing is abnormal.
+    the block that was examined last. `life` is None where nothing is abnormal. `models` are those of the
+    registry that said something lately.
     """
 
     reasons: tuple[Reason, ...]
@@ -57,6 +59,7 @@ class MachinePicture:
     examined_ns: int | None = None
     refusal: str = ""
     remedy: str = ""
+    models: tuple[ModelCard, ...] = ()
 
 
 def picture(
@@ -75,6 +78,7 @@ def picture(
         examined_ns=examined_ns,
         refusal=words.refusal(refusal[0]) if refusal else "",
         remedy=words.remedy(refusal[1]) if refusal else "",
+        models=model_cards(judgement.answers, words),
     )
 
 

@@ -16,7 +16,7 @@ from .live import Board
 from .machine import MachineView, Unread, newest_values
 from .machine_judgement import NO_JUDGEMENT, MachineJudgement, read_judgement
 from .machine_picture import picture
-from .machine_synoptic import kind_drawn, spots
+from .machine_synoptic import drawing_of, spots
 from .machine_words import MachineWords
 from .rendering import fragment
 from .words import Words
@@ -51,8 +51,8 @@ async def machine_context(
         "alarms": alarms,
         "alarms_problem": board.alarms.problem,
         "sensor": _sensor(view, board, m),
-        "spots": spots(view.tile.kind, view.tile.points, view.channels, view.channel),
-        "drawn": kind_drawn(view.tile.kind),
+        "spots": spots(view.tile.kind, view.tile.points, view.channels, view.channel, view.spec),
+        "drawn": drawing_of(view.tile.kind, view.spec),
         "now_ns": board.now_ns,
         "root": root,
         "at": console.at,
@@ -99,7 +99,9 @@ async def judgement_of(console: Console, view: MachineView) -> MachineJudgement 
 
     async def read() -> MachineJudgement:
         return await console.ask(
-            lambda historian: read_judgement(historian, console.plant.site_id, machine, named)
+            lambda historian: read_judgement(
+                historian, console.plant.site_id, machine, named, view.data.newest_ns
+            )
         )
 
     try:

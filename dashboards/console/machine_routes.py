@@ -29,6 +29,7 @@ from .machine_api import (
     marks_json,
     warmth_json,
 )
+from .machine_away import away_of
 from .machine_rendering import machine_context
 from .machine_words import MachineWords
 from .pages import view_in
@@ -48,6 +49,7 @@ async def machine_page(request: Request) -> Response:
     if view.channel is not None:
         query |= {"point": view.channel.point, "channel": view.channel.channel}
     context = await machine_context(console, words, board, view, request.scope.get("root_path", ""))
+    away = away_of(context["values"], board.now_ns)
     follow = urlencode({**query, "machine": view.tile.machine})
     return page(
         request,
@@ -59,6 +61,7 @@ async def machine_page(request: Request) -> Response:
         ranges=tuple(RANGES_S),
         window=window,
         problem=board.problem,
+        away=away,
         settings=page_settings(request, words, board, stream=f"/events?{follow}")
         | {
             "api": f"/api/machines/{view.tile.machine}",
@@ -68,6 +71,7 @@ async def machine_page(request: Request) -> Response:
             "label": words.feature(feature),
             "judged": feature == view.feature,
             "machine": MachineWords(words).table(),
+            "away": away is not None,
         },
     )
 

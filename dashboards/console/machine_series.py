@@ -1,4 +1,4 @@
-"""The machine page's trends beside the one that is judged: families of features, warmth, events, life. Each
+"""The machine page's trends beside the one of a feature: families of features, warmth, events, life. Each
 reads the historian a few times.
 
 Times are ns of plant time; a missing number is None, so that it becomes `null` in JSON and a gap in a chart.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
+from models import types
 from models.features.catalogue import CATALOGUE
-from models.features.temperature import TemperatureModel
+from models.features.temperature import AMBIENT_UNKNOWN
 from models.types import MachineSpec, Quantity, Refusal
-from palier.historian import long_run
 from palier.historian.base import Historian
 from palier.historian.rows import HOUR_NS
 
@@ -38,12 +38,6 @@ SENSOR: Final = (
     "mean_m_s2",
 )
 """What tells of a sensor rather than of its machine."""
-
-AMBIENT: Final = frozenset({"ambient", "ambiante", "ambiance", "amb", "air"})
-"""Names of a point or channel whose temperature is that of the air beside the machine."""
-
-LEARN_NS: Final = 60 * 24 * HOUR_NS
-"""How far back the model of a temperature looks; it is learned from the older half of that."""
 
 MOST_FLAGS: Final = 40
 """Flags over a trend: more would cover it. The newest are kept."""
@@ -87,14 +81,16 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Warmth:
-    """The temperature of a point off its model: hours (ns) and kelvin, and from when to when it was learned;
-    or why there is none."""
+    """By how much the housing of a point was warmer than expected, as it was judged; where nothing is known
+    of it, the probe that is `missing` (whether it was learned only the records know)."""
 
-    times_ns: tuple[int, ...] = ()
-    residual_k: tuple[float | None, ...] = ()
-    sigma_k: float | None = None
-    learned_ns: tuple[int, int] | None = None
-    refusal: Refusal | None = None
+    trend: Trend
+    missing: Refusal | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is any value."""
+        return any(value is not None for value in self.trend.mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,21 +152,19 @@ class MachineSeries:
         return [one for one in found if one.trend.times_ns]
 
     def warmth(self, data: MachineData, point: str, window: Window) -> Warmth:
-        """The temperature of a point that neither weather nor work explains."""
+        """The temperature of a point that neither weather nor work explains, as the ingest judged it."""
+        found = Warmth(
+            trend(
+                self.historian, measurement="score", field="residual_k", unit="K", **self.of,
+                channel=ChannelRef(point, ""), start_ns=window.start_ns, end_ns=window.end_ns,
+            )
+        )  # fmt: skip
+        if found.known:
+            return found
         refs = temperatures(data)
-        mine = next((ref for ref in refs if ref.point == point and not is_ambient(ref)), None)
-        air = next((ref for ref in refs if is_ambient(ref)), None)
-        if mine is None:
-            return Warmth(refusal=Refusal("no_data", "check_sensor"))
-        if air is None:
-            return Warmth(refusal=Refusal("ambient_unknown", "give_ambient"))
-        first = (window.end_ns - LEARN_NS) // HOUR_NS
-        hours = int(window.end_ns // HOUR_NS - first)
-        load = next((ref for ref, unit in loads(None, data) if unit == "%"), None)
-        grid = [
-            self._hourly(ref, first, hours) if ref else np.full(hours, np.nan) for ref in (mine, air, load)
-        ]
-        return _residual(grid, first, window)
+        if not any(ref.point == point and not is_ambient(ref) for ref in refs):
+            return replace(found, missing=Refusal("no_data", "check_sensor"))
+        return found if any(map(is_ambient, refs)) else replace(found, missing=AMBIENT_UNKNOWN)
 
     def flags(self, point: str, window: Window) -> list[Flag]:
         """What happened at a point, or to its machine as a whole, in a window: the newest last."""
@@ -279,22 +273,10 @@ class MachineSeries:
             channel=ref, start_ns=window.start_ns, end_ns=window.end_ns,
         )  # fmt: skip
 
-    def _hourly(self, ref: ChannelRef, first: int, hours: int) -> npt.NDArray[np.float64]:
-        """Hourly means of a slow channel from the hour number `first` on, NaN where there is none."""
-        table = long_run.trend(
-            self.historian, "reading", "value", **self.of, point=ref.point, channel=ref.channel,
-            start_ns=first * HOUR_NS, end_ns=(first + hours) * HOUR_NS, buckets=hours,
-        )  # fmt: skip
-        grid = np.full(hours, np.nan)
-        places = table.ts_ns // HOUR_NS - first
-        inside = (places >= 0) & (places < hours)
-        grid[places[inside]] = np.asarray(table.columns["mean"], dtype=np.float64)[inside]
-        return grid
-
 
 def is_ambient(ref: ChannelRef) -> bool:
     """Whether a temperature is that of the air."""
-    return not AMBIENT.isdisjoint((ref.point.lower(), ref.channel.lower()))
+    return types.is_ambient(ref.point, ref.channel)
 
 
 def temperatures(data: MachineData) -> list[ChannelRef]:
@@ -316,32 +298,6 @@ def loads(spec: MachineSpec | None, data: MachineData) -> list[tuple[ChannelRef,
         for row in data.readings
         if (ref := ChannelRef(row.point, row.channel)) in known or row.unit in ("%", "r/min")
     ]
-
-
-def _residual(grid: Sequence[npt.NDArray[np.float64]], first: int, window: Window) -> Warmth:
-    """Of hourly temperature, air and load from the hour number `first` on."""
-    warm, air, load = grid
-    known = np.flatnonzero(np.isfinite(warm) & np.isfinite(air))
-    if not len(known):
-        return Warmth(refusal=Refusal("history_too_short", "learn_longer"))
-    start, stop = int(known[0]), int(known[0] + max(1, (known[-1] - known[0]) // 2) + 1)
-    hours = np.arange(len(warm), dtype=np.float64)
-    work = load[None] if np.isfinite(load).mean() > 0.5 else None
-    old = slice(start, stop)
-    model = TemperatureModel.fit(
-        hours[old], warm[None, old], air[None, old], None if work is None else work[:, old]
-    )
-    if model.refusals[0] is not None:
-        return Warmth(refusal=model.refusals[0])
-    off = model.residual(hours, warm[None], air[None], work)[0]
-    times = [(first + k) * HOUR_NS for k in range(len(off))]
-    chosen = [k for k, ts in enumerate(times) if window.start_ns <= ts < window.end_ns]
-    return Warmth(
-        tuple(times[k] for k in chosen),
-        tuple(number(off[k]) for k in chosen),
-        number(model.sigma_k[0]),
-        (times[start], times[stop - 1]),
-    )
 
 
 FLAGGED: Final = {

@@ -11,16 +11,20 @@ from models.advice.advise import LEADS
 from models.detection.decision import TESTS
 from models.detection.zones import LimitSet, intervals
 from models.diagnosis.types import Diagnosis
+from models.features.bands import SEARCH
 from models.types import State
 from palier.advice_text import advice_text, confirm_text, deadline_text, evidence_text, fault_text, figure
 from palier.life_text import assumption_text, duration_text
 from palier.locale import Catalogue
+from palier.locale.spacing import HARD_SPACE
+from palier.reason_text import BY_MODEL, reason_text
 from palier.typesetting import typeset
 
 from .machine_judgement import Found, Health, Life, Standing
 from .overview import TEMPERATURE_LIMIT
 from .series import UNITS
 from .snapshot import StateRow
+from .spectra import SHAFT_TOLERANCE
 from .words import Words
 
 HEALTHY_FROM: Final = 60.0
@@ -90,6 +94,21 @@ class MachineWords:
         """The text of a key of the table `machine`."""
         return self._catalogue.text(f"machine.{key}", **params)
 
+    @property
+    def semicolon(self) -> str:
+        """What stands between two sentences of one line."""
+        return self._catalogue.semicolon
+
+    @property
+    def colon(self) -> str:
+        """What stands between a name and what is said of it."""
+        return self._catalogue.colon
+
+    def tolerance(self) -> str:
+        """How wide the bands around the markers of a spectrum are."""
+        number = self._catalogue.number
+        return self.t("tolerance", defect=number(100 * SEARCH, 1), shaft=number(100 * SHAFT_TOLERANCE, 1))
+
     def table(self) -> dict[str, str]:
         """The texts that the page's script needs."""
         return {
@@ -108,9 +127,10 @@ class MachineWords:
         `limits` are those that the row was judged by, `warm_c` the point's temperature. Empty where the row
         gives its own reason, and where there is no row.
         """
-        if row is None or row.reason is not None:
+        if row is None or (row.reason is not None and not row.reason.startswith(BY_MODEL)):
             return ()
-        told = [self.by_limits(row, limits, warm_c), *self.by_tests(row, standing)]
+        seen = reason_text(row.reason, self._catalogue) if row.reason else None
+        told = [seen, self.by_limits(row, limits, warm_c), *self.by_tests(row, standing)]
         return tuple(sentence for sentence in told if sentence)
 
     def at_rest(self, state: State) -> str:
@@ -197,7 +217,7 @@ class MachineWords:
 
     def _with(self, value: float | None, unit: str) -> str:
         """A number with its unit, of which pure numbers have none."""
-        return f"{self.number(value)} {unit}".rstrip()
+        return f"{self.number(value)}{HARD_SPACE}{unit}" if unit else self.number(value)
 
     def flag(self, kind: str, state: str, who: str = "") -> str:
         """An event over a trend: what people did, or what changed."""
@@ -242,7 +262,7 @@ class MachineWords:
 
     def refusal(self, reason: str) -> str:
         """Why nobody can say."""
-        return self._catalogue.text(f"refusal.{reason}")
+        return reason_text(reason, self._catalogue)
 
     def remedy(self, remedy: str) -> str:
         """What to do about it."""
@@ -290,7 +310,9 @@ class MachineWords:
             p90,
             words.text(f"life.{life.confidence}") if life.confidence else "–",
             words.text(f"life.{life.method}"),
-            tuple(assumption_text(key, params, words) for key, params in life.assumptions),
+            tuple(
+                typeset(assumption_text(key, params, words), words.lang) for key, params in life.assumptions
+            ),
             life.ts_ns + round(max(0.0, life.p10_h) * 3.6e12),
             over=life.p90_h <= 0,
         )
@@ -301,7 +323,7 @@ class MachineWords:
 
     def _listed(self, names: Sequence[str]) -> str:
         """Names one behind the other; they hold commas of their own."""
-        return {"fr": " ; ", "ar": "؛ "}.get(self.page.lang, "; ").join(names)
+        return self._catalogue.semicolon.join(names)
 
 
 def severity_tone(severity: int) -> str:

@@ -24,12 +24,13 @@ TRADES: Final = {
     "tool": "balance",
     "bent_shaft": "balance",
     "misalignment": "alignment",
-    "gear_misalignment": "alignment",
-    "belt": "alignment",
+    "pulleys": "belt",
+    "belt": "belt",
     "structural_looseness": "tighten",
     "rotating_looseness": "tighten",
     "lubrication": "grease",
     "gear_wear": "gear",
+    "gear_misalignment": "gear",
     "tooth_crack": "gear",
     "stator": "electric",
     "rotor_bars": "electric",
@@ -40,7 +41,7 @@ TRADES: Final = {
 
 GENERAL: Final = "general"
 
-RELEARNED: Final = frozenset({"bearing", "balance", "alignment", "tighten", "gear"})
+RELEARNED: Final = frozenset({"bearing", "balance", "alignment", "belt", "tighten", "gear"})
 """Trades after which the machine is another: its baseline is learned anew."""
 
 SAFETY_OF: Final = {
@@ -51,6 +52,10 @@ SAFETY_OF: Final = {
     "compressor": "compressor",
 }
 """Kinds of machines with a danger of their own, beside what holds for all."""
+
+
+RETENSIONED: Final = frozenset({"bearing", "balance", "tighten"})
+"""Trades that move a shaft or its housing: a belt on it has to be set again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,11 @@ class WorkOrder:
     def relearn(self) -> bool:
         """Whether the baseline is to be learned anew afterwards."""
         return self.trade in RELEARNED
+
+    @property
+    def retension(self) -> bool:
+        """Whether a belt is to be set again after work on something else."""
+        return self.machine.belt is not None and self.trade in RETENSIONED
 
 
 def work_order(
@@ -110,8 +120,13 @@ def work_order(
         limits=limits,
         limit_mm_s=zones[0] if zones else None,
         due_ns=alarm.due_ns if alarm else None,
-        safety=("lockout", *filter(None, [SAFETY_OF.get(machine.kind)]), "area"),
+        safety=_safety(machine),
     )
+
+
+def _safety(machine: MachineSpec) -> tuple[str, ...]:
+    own = SAFETY_OF.get(machine.kind)
+    return ("lockout", *((own,) if own else ()), *(("belt",) if machine.belt else ()), "area")
 
 
 def number_of(machine: str, ts_ns: int, timezone: str) -> str:

@@ -5,45 +5,37 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-import numpy as np
-from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from models.advice import Advice
 from models.advice.advise import LEADS
-from models.detection.zones import LimitKind, LimitSet
 from models.diagnosis.types import Diagnosis
 from models.types import MachineSpec, PointSpec
 from palier.advice_text import advice_text, confirm_text, deadline_text, evidence_text
 from palier.alarm_text import found_line, measured_lines
 from palier.alarms import Alarm, AlarmKey
-from palier.historian.base import Historian, HistorianError
-from palier.report.plots import Axis, Band, Level, Line, Mark, plot
 from palier.typesetting import Typeset
 
 from .alarm_pages import alarm_in, story_of
-from .context import RANGES_S, Console, console_of, words_of
-from .freshness import NS
+from .context import Console, console_of, words_of
 from .live import Board
 from .machine import MachineView, machine_view
 from .machine_judgement import MachineJudgement
 from .machine_rendering import judgement_of
 from .order import WorkOrder, work_order
+from .order_evidence import evidence_plots
 from .rendering import page, page_settings
-from .series import ChannelRef, Spectrum, Trend, spectrum, trend
+from .series import ChannelRef
 from .words import Words
 from .work import machine_in
 
-MOST_EVIDENCE: Final = 6
-"""Sentences of evidence: as many as leave room for two plots on the sheet."""
+MOST_EVIDENCE: Final = 5
+"""Sentences of evidence: as many as leave room for three plots on one sheet."""
 
-PERIODS: Final = ("30d", "24h", "1h")
-FEWEST_POINTS: Final = 24
-"""Points of a trend that fill a plot."""
-
-_ZONES: Final = ("A", "B", "C", "D")
+MOST_MEASURED: Final = 3
+"""What exceeds its limit beside that: an alarm tells the strongest causes first."""
 
 
 async def alarm_order_page(request: Request) -> Response:
@@ -95,7 +87,7 @@ async def _order(
         problem=board.problem,
         unread=judged == "unread",
         said=_said(order, words),
-        plots=await _plots(console, words, view, order, board.now_ns),
+        plots=await evidence_plots(console, words.lang, view, order, board.now_ns),
         now_ns=board.now_ns,
         href=quote(alarm.key.id) if alarm else "",
         settings=page_settings(request, words, board, stream=f"/events?lang={words.lang}"),
@@ -129,107 +121,8 @@ def _said(order: WorkOrder, words: Words) -> dict[str, object]:
         "advice": advice_text(advice, texts) if advice else "",
         "raised": words.raised(advice) if advice else "",
         "found": found_line(alarm, texts) if alarm and not advice else "",
-        "measured": measured_lines(alarm, texts) if alarm else [],
+        "measured": measured_lines(alarm, texts)[:MOST_MEASURED] if alarm else [],
         "evidence": list(dict.fromkeys(evidence_text(item, texts) for item in items))[:MOST_EVIDENCE],
         "confirm": [confirm_text(key, texts) for key in advice.confirm] if advice else [],
         "deadline": "" if hours is None else deadline_text(hours, texts),
     }
-
-
-async def _plots(
-    console: Console, words: Words, view: MachineView, order: WorkOrder, now_ns: int
-) -> list[Markup]:
-    """The velocity of a month and the last spectrum; none while the historian can't be read."""
-    channel = view.channel
-    if channel is None:
-        return []
-    site, machine, feature = console.plant.site_id, view.tile.machine, view.feature
-
-    def course(historian: Historian) -> Trend:
-        """The trend of the longest period that the history fills: a young one is no flat line."""
-        for period in PERIODS:
-            found = trend(
-                historian,
-                measurement="feature",
-                field=feature,
-                unit="mm/s",
-                site=site,
-                machine=machine,
-                channel=channel,
-                start_ns=now_ns - RANGES_S[period] * NS,
-                end_ns=now_ns + 1,
-            )
-            if len(found.times_ns) >= FEWEST_POINTS:
-                break
-        return found
-
-    try:
-        rows = await console.ask(course)
-        last = await console.ask(
-            lambda historian: spectrum(
-                historian, site=site, machine=machine, channel=channel, point=view.point
-            )
-        )
-    except HistorianError:
-        return []
-    where = f"{channel.point}/{channel.channel}"
-    title = f"{words.feature(feature)} · {where}"
-    drawn = [_trend_plot(rows, order.limits, console, words, title)] if len(rows.times_ns) > 1 else []
-    return drawn + ([_spectrum_plot(last, words, channel)] if last else [])
-
-
-def _trend_plot(
-    course: Trend,
-    limits: LimitSet | None,
-    console: Console,
-    words: Words,
-    title: str,
-) -> Markup:
-    mean = np.array([np.nan if value is None else value for value in course.mean])
-    zones = limits is not None and limits.kind is LimitKind.ZONES and limits.quantity.startswith("velocity_")
-    values = limits.values if limits and limits.quantity.startswith("velocity_") else ()
-    bands: list[Band] = []
-    if zones:
-        edges: list[float | None] = [0.0, *values, None]
-        bands = [Band(edges[i] or 0.0, edges[i + 1], name, name) for i, name in enumerate(_ZONES)]
-    levels = (
-        []
-        if zones or limits is None
-        else [Level(value, words.limit(name)) for value, name in zip(values, limits.names, strict=False)]
-    )
-    svg = plot(
-        [Line(np.array(course.times_ns) / NS, mean)],
-        title=title,
-        description=words.t("order_trend"),
-        x=Axis("", zone=console.zone),
-        y=Axis(words.unit("mm/s"), low=0.0),
-        number=words.catalogue.number,
-        bands=bands,
-        levels=levels,
-    )
-    return Markup(svg)  # noqa: S704 - `plot` escapes every text that it is given
-
-
-def _spectrum_plot(last: Spectrum, words: Words, channel: ChannelRef) -> Markup:
-    amplitude = np.array([np.nan if value is None else value for value in last.amplitude])
-    frequency = np.array([np.nan if value is None else value for value in last.frequency_hz])
-    velocity = last.kind.startswith("velocity")
-    shown = frequency <= (1000.0 if velocity else np.inf)
-    svg = plot(
-        [Line(frequency[shown], amplitude[shown])],
-        title=f"{words.t('spectrum')} · {channel.point}/{channel.channel}",
-        description=words.t("order_spectrum"),
-        x=Axis("Hz", low=0.0),
-        y=Axis(words.unit("mm/s peak" if velocity else "m/s² peak"), low=0.0),
-        number=words.catalogue.number,
-        marks=[
-            Mark(
-                m.frequency_hz,
-                f"{m.harmonic}×" if m.name == "1×" else m.name.upper() if m.harmonic == 1 else "",
-                "shaft" if m.name == "1×" else m.name,
-            )
-            for m in last.markers
-            if m.frequency_hz <= float(np.max(frequency[shown], initial=0.0))
-        ],
-    )
-    return Markup(svg)  # noqa: S704 - `plot` escapes every text that it is given

@@ -116,11 +116,13 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The features of a channel's newest block; `speed_rpm` is the speed of the point's shaft."""
+    """The features of a channel's newest block; `speed_rpm` is the speed of the point's shaft, `frame` the
+    block's name in the series."""
 
     ts_ns: int
     values: tuple[Value, ...]
     speed_rpm: float | None
+    frame: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +282,7 @@ def values(historian: Historian, *, site: str, machine: str, channel: ChannelRef
     """All features of a channel's newest block, None where there is none yet. Raises HistorianError."""
     table = historian.read(
         "feature",
-        (*FEATURES, "speed_rpm"),
+        (*FEATURES, "speed_rpm", "frame"),
         site=site,
         machine=machine,
         point=channel.point,
@@ -291,4 +293,6 @@ def values(historian: Historian, *, site: str, machine: str, channel: ChannelRef
         return None
     newest = {name: number(table.columns[name][-1]) for name in FEATURES}
     rows = tuple(Value(name, _GROUP_OF[name], UNITS[name], value) for name, value in newest.items())
-    return Values(int(table.ts_ns[-1]), rows, number(table.columns["speed_rpm"][-1]))
+    frame = table.columns["frame"][-1]
+    speed = number(table.columns["speed_rpm"][-1])
+    return Values(int(table.ts_ns[-1]), rows, speed, None if frame is None else str(frame))

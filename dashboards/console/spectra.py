@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from models.features.bands import SEARCH
 from models.types import BEARING_DEFECTS, MachineSpec, PointSpec
 
 MOST_ROWS: Final = 1200
@@ -22,8 +23,8 @@ MESH_HARMONICS: Final = 3
 SHAFT_TOLERANCE: Final = 0.005
 """How far a line of shaft, gear or supply may be from its place: the slip between two blocks."""
 
-DEFECT_TOLERANCE: Final = 0.02
-"""Elements slip: lines of a bearing are looked for 2 % around their place (Randall & Antoni 2011, 1-2 %)."""
+BELT_TOLERANCE: Final = 0.02
+"""Belts creep and stretch by one or two percent under load."""
 
 PEAKS: Final = 8
 """Highest lines that are told in words beside a spectrum."""
@@ -104,7 +105,7 @@ def _of_bearing(shaft_hz: float, point: PointSpec | None) -> list[Place]:
     if point is None or point.bearing is None:
         return []
     return [
-        _place(name, k, k * order * shaft_hz, DEFECT_TOLERANCE)
+        _place(name, k, k * order * shaft_hz, SEARCH)
         for name, order in zip(BEARING_DEFECTS, point.bearing.orders, strict=True)
         for k in range(1, DEFECT_HARMONICS + 1)
     ]
@@ -123,7 +124,7 @@ def _of_machine(shaft_hz: float, spec: MachineSpec | None, point: PointSpec | No
     if spec.impeller is not None:
         found.append(_place("vane", 1, spec.impeller.vane_order * machine_hz, SHAFT_TOLERANCE))
     if spec.belt is not None:
-        found += [_place("belt", k, k * spec.belt.belt_order * machine_hz, DEFECT_TOLERANCE) for k in (1, 2)]
+        found += [_place("belt", k, k * spec.belt.belt_order * machine_hz, BELT_TOLERANCE) for k in (1, 2)]
     return found
 
 

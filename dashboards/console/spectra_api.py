@@ -114,7 +114,8 @@ def _lines(request: Request, asked: Asked, block: Block, lines: Lines) -> dict[s
     top_hz = lines.step_hz * (len(lines.amplitude) - 1)
     low, high = bounds_in(request, top_hz)
     frequency, amplitude = thinned(lines.step_hz, lines.amplitude, low, high, MOST_ROWS)
-    speed = block.speed_rpm if block.speed_rpm else _nominal(asked.view)
+    order = asked.view.point.shaft_order if asked.view.point else 1.0
+    speed = block.speed_rpm * order if block.speed_rpm else _nominal(asked.view)
     return {
         "kind": lines.kind,
         "unit": asked.m.page.unit(_UNIT[lines.kind]) if block.metric else "?",

@@ -57,9 +57,11 @@ class TrainingWords:
         number = self._words.catalogue.number
         found: list[tuple[str, str]] = []
         if spec.speed_rpm:
-            found.append((self.t("card_speed"), f"{number(spec.speed_rpm, 0)} {self._words.unit('r/min')}"))
+            found.append(
+                (self.t("card_speed"), f"{number(spec.speed_rpm, 0)}\u00a0{self._words.unit('r/min')}")
+            )
         if spec.power_kw:
-            found.append((self.t("card_power"), f"{number(spec.power_kw, 0)} kW"))
+            found.append((self.t("card_power"), f"{number(spec.power_kw, 0)}\u00a0kW"))
         sets = [limits[point.limits] for point in spec.points if point.limits and point.limits in limits]
         standards = dict.fromkeys(one.standard for one in sets)
         found.append((self.t("card_limits"), ", ".join(standards) or self._words.t("no_limits")))

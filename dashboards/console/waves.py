@@ -41,8 +41,9 @@ slow sampling still has of it."""
 ENVELOPE_TOP_HZ: Final = 1000.0
 """Lines of an envelope that are shown: five harmonics of the fastest defect of a machine at 3000 r/min."""
 
-MOST_KEPT: Final = 10
-"""Results that are kept: blocks of 4 s and spectra of 51,201 lines take some 200 to 400 kB each."""
+MOST_KEPT: Final = 6
+"""Results that are kept: the block and the three spectra of who looks, and the last of another. Blocks of 4 s
+and spectra of 51,201 lines take some 200 to 400 kB each."""
 
 MOST_SAMPLES_KEPT: Final = 1 << 18
 """Longer results are computed each time: the page has 120 MB for everything."""

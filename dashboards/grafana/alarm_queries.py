@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from palier.alarm_modes import OF_NO_MACHINE
 from palier.alarms import Level, Life, Mode, Priority, What
 
 from . import queries as q
@@ -16,8 +17,8 @@ OF_ALARMS: Final = f'"kind" = {q.text_of(q.ALARM)}'
 EVERY_MODE: Final = "\"channel\" != ''"
 """Rows without a mode are of an older version, which wrote them once more with it."""
 
-OF_A_MACHINE: Final = q.one_of("channel", [mode for mode in Mode if mode not in (Mode.GATEWAY, Mode.LEDGER)])
-"""Alarms whose `machine` is one, and not a gateway."""
+OF_A_MACHINE: Final = q.one_of("channel", [mode for mode in Mode if mode not in OF_NO_MACHINE])
+"""Alarms whose `machine` is one, and not a gateway or a model."""
 
 ALARMS: Final = ("site", "machine", "point", "channel")
 """What tells one alarm from another."""

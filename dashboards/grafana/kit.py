@@ -38,7 +38,3 @@ class Kit:
     def to_alarm(self, alarm: str) -> str:
         """The address of an alarm on the page, where it is acknowledged."""
         return f"${{console}}/alarm/{alarm}?lang={self.words.lang}"
-
-    def pending(self, key: str) -> str:
-        """What a place says that waits for its series."""
-        return self.words("pending.sentence", what=self.words(f"pending.{key}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from models.types import State
 from palier.operations import BaselineStatus
 
+from . import drifting
 from . import fields as f
 from . import panels as p
 from . import queries as q
@@ -48,6 +49,8 @@ def learning(kit: Kit) -> Board:
     board.add(_judged(kit), 8, 9)
     board.add(_unseen(kit), 8, 9)
     board.add(_drifts(kit), 8, 9)
+    drifting.add_registry(board, kit)
+    drifting.add_drift(board, kit)
     board.row(w("learning.row_journal"))
     board.add(_journal(kit), 24, 8)
     return board

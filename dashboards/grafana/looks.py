@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from dashboards.console.appearance import STATES_BY_URGENCY, Look, look_of
 from models.types import State
 from palier.alarms import Level, Life, Mode, Priority, What
+from palier.reason_text import BY_MODEL
 
 from .sdk import models
 from .transforms import ABSENT
@@ -89,6 +90,14 @@ def text_mappings(texts: Mapping[Key, str]) -> list[models.ValueMapping]:
         for i, (key, text) in enumerate(sorted(texts.items()))
     }
     return [models.ValueMap(options=options)]
+
+
+def reason_mappings(words: Words) -> list[models.ValueMapping]:
+    """Why a point is in its state: the sentences of refusals, and for a model's word its name and version."""
+    text = words.shared("model.sees", model="$1")
+    result = models.ValueMappingResult(text=text, index=99)
+    told = models.DashboardRegexMapOptions(pattern=f"^{BY_MODEL}(.+)$", result=result)
+    return [*text_mappings(words.table("refusal")), models.RegexMap(options=told)]
 
 
 def alarm_mappings(words: Words) -> Mapping[str, list[models.ValueMapping]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from models.features.bands import LEVEL_BANDS_HZ
-from models.types import BEARING_DEFECTS
+from models.types import AMBIENT_NAMES, BEARING_DEFECTS
 
 from . import fields as f
 from . import flags, judgement, spectra
@@ -15,7 +15,7 @@ from . import variables as v
 from .bands import bracketed, of_health, overrides
 from .board import Board
 from .kit import Kit
-from .looks import colours, state_mappings, text_mappings
+from .looks import colours, reason_mappings, state_mappings, text_mappings
 from .overview import state_tiles
 from .sdk import InfluxQuery, models
 
@@ -118,7 +118,7 @@ def _why(kit: Kit) -> models.Panel:
             f.Column("state", w("column.state"), mappings=state_mappings(w), coloured=True, width=170),
             f.Column("zone", w("column.zone"), width=60),
             f.Column("limit_name", w("variable.limits")),
-            f.Column("reason", w("column.reason"), mappings=text_mappings(w.table("refusal"))),
+            f.Column("reason", w("column.reason"), mappings=reason_mappings(w)),
             f.Column("remedy", w("column.remedy"), mappings=text_mappings(w.table("remedy"))),
         ],
     )
@@ -206,7 +206,18 @@ def _temperature(board: Board, kit: Kit) -> None:
     )
     about = p.About(w("machine.bearings"), w("machine.bearings_about"), unit="celsius", decimals=1)
     board.add(p.trend(about, [every], drawn=p.Trend(from_zero=False)), 8, 9)
-    board.add(_waits(kit, "residual"), 24, 4)
+    named = f"=~ /(?i)^({'|'.join(AMBIENT_NAMES)})$/"
+    air = InfluxQuery(
+        "A",
+        q.RAW,
+        q.trend("reading", "value", q.SITE, q.MACHINE, CELSIUS, f'("channel" {named} OR "point" {named})'),
+        alias=w("machine.ambient"),
+    )
+    about = p.About(w("machine.ambient"), w("machine.ambient_about"), unit="celsius", decimals=1)
+    board.add(p.trend(about, [air], drawn=p.Trend(from_zero=False)), 12, 8)
+    off = InfluxQuery("A", q.RAW, q.trend("score", "residual_k", *HERE), alias=w("machine.residual"))
+    about = p.About(w("machine.residual"), w("machine.residual_about"), unit="kelvin", decimals=1)
+    board.add(p.trend(about, [off], drawn=p.Trend(from_zero=False)), 12, 8)
 
 
 def _high_frequencies(board: Board, kit: Kit) -> None:
@@ -264,8 +275,3 @@ def _over(panel: models.Panel, period: str) -> models.Panel:
     panel.hide_time_override = True
     panel.interval = "1h"
     return panel
-
-
-def _waits(kit: Kit, key: str) -> models.Panel:
-    w = kit.words
-    return p.words_panel(p.About(w(f"pending.{key}_title"), w("pending.about")), kit.pending(key))

@@ -25,8 +25,6 @@ from .sdk import (
     stat,
     statetimeline,
     table,
-    text,
-    text_models,
     timeseries,
     xychart,
     xychart_models,
@@ -291,13 +289,6 @@ def ranking(about: About, target: InfluxQuery, x: str) -> models.Panel:
         .tooltip(_tooltip(common_models.TooltipDisplayMode.SINGLE))
     )
     return _dressed(panel, about, [target])
-
-
-def words_panel(about: About, markdown: str) -> models.Panel:
-    """Text: what stands here, and what it waits for."""
-    panel = text.Panel().mode(text_models.TextMode.MARKDOWN).content(markdown).build()
-    panel.title, panel.description = about.title, about.description
-    return panel
 
 
 def _dressed(

@@ -21,6 +21,8 @@ from dashboards.grafana.sdk import JSONEncoder, models, register_default_plugins
 from dashboards.grafana.words import LANGUAGES, Words
 from models.types import State
 from palier.limits import load_limits
+from palier.locale import Catalogue
+from palier.reason_text import BY_MODEL, reason_text
 from tests.support.grafana_built import built, dashboard
 from tests.support.grafana_lint import lint
 from tests.support.grafana_types import panels
@@ -36,6 +38,7 @@ SAME_IN_BOTH = {
     *("Action", "Palier", "Version", "Scores", "score", "P50", "P90", "intervention", "verdict"),
     *("vibration", "cavitation", "Palier · Machine", "Machines"),
     *("Silence", "danger", "normal", "● N · normal", "⬣ D · danger", "maximum", "minimum"),
+    *("Configuration", "agent.toml"),
 }
 """Words that French and English share."""
 
@@ -211,6 +214,16 @@ def test_a_state_has_the_page_s_colour_and_shape_and_the_floor_s_letter(state: S
     assert Words("fr").shared(f"letter.{state}") in result["text"].split(" · ")[0]
     assert Words("fr").shared(f"state.{state}") in result["text"]
     assert rest["type"] == "regex"
+
+
+def test_a_state_by_a_model_is_told_in_a_sentence_with_its_name() -> None:
+    refusals, by_model = (
+        json.loads(json.dumps(one, cls=JSONEncoder)) for one in looks.reason_mappings(Words("en"))
+    )
+    assert refusals["options"]["stuck"]["text"] == Words("en").shared("refusal.stuck")
+    pattern, text = by_model["options"]["pattern"], by_model["options"]["result"]["text"]
+    said = re.sub(pattern, text.replace("$1", r"\1"), f"{BY_MODEL}pca:3")
+    assert said == reason_text(f"{BY_MODEL}pca:3", Catalogue("en"))
 
 
 def test_a_machine_that_learns_is_not_shown_as_normal() -> None:

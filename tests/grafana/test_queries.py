@@ -27,7 +27,13 @@ UNITS = {
 }
 """Units of the schema and kinds of spectrum, and the words of the dashboards that stand for them."""
 
-PLAIN_UNITS = {"°C": {"celsius"}, "h": {"suffix:h"}, "1": {"none", "short", "suffix:blocs"}}
+PLAIN_UNITS = {
+    "°C": {"celsius"},
+    "K": {"kelvin"},
+    "h": {"suffix:h"},
+    "bytes": {"decbytes"},
+    "1": {"none", "short", "suffix:blocs"},
+}
 """Those that Grafana has a unit for, and counts."""
 
 WRITTEN_BESIDE = {"as in `kind`": "kind", "as in `unit`": "unit"}
@@ -98,6 +104,7 @@ OF_THEIR_OWN = {
         ("learning.coverage", "suffix:h"),
         ("learning.unseen", "percentunit"),
         ("learning.drifts", "suffix:blocs"),
+        ("drift.outside", "percentunit"),
         ("learning.scores", "suffix:σ"),
         ("score.title", "suffix:σ"),
         ("score.leading", "percentunit"),

@@ -179,6 +179,29 @@ def test_the_newest_word_on_a_baseline_is_told_with_who_said_it(look_at: LookAt)
     assert [(row["point"], row["blocks"], row["z"]) for row in points] == [("1", 1012, 5), ("2", 1012, 5)]
 
 
+def test_the_last_look_at_a_points_drift_is_told_with_its_advice(look_at: LookAt) -> None:
+    board = look_at("models.json", EVERYTHING)
+    moved = only(table(board, "drift.points"), point=told.POINT)
+    assert (moved["advice"], moved["psi"], moved["model"]) == ("retrain", 0.9, "own:1")
+    assert not moved["reason"]
+    silent = only(table(board, "drift.points"), point="1")
+    assert (silent["advice"], silent["reason"], silent.get("psi")) == ("none", "drift_too_short", None)
+    assert {row["feature"] for row in table(board, "drift.features").rows} == {
+        "velocity_rms_mm_s",
+        "kurtosis",
+    }
+    (advice,) = table(board, "drift.journal").rows
+    assert (advice["state"], advice["why"]) == ("retrain", "levels_moved")
+
+
+def test_models_of_the_registry_are_told_by_their_names(look_at: LookAt) -> None:
+    board = look_at("models.json", EVERYTHING)
+    (row,) = table(board, "drift.registry").rows
+    assert (row["machine"], row["state"], row["version"]) == ("isolation-forest", "in force", 1)
+    (named,) = table(board, "drift.named").rows
+    assert (named["label"], named["model"], named["stage"]) == (told.FAULT, "faults-pump", "in force")
+
+
 def test_what_the_dashboards_name_is_what_the_ingest_writes() -> None:
     assert set(judgement.MODES) == set(MODES)
     assert (q.ALARM, q.INTERVENTION, q.BASELINE) == (ALARM, INTERVENTION, BASELINE)

@@ -127,7 +127,7 @@ def test_a_mistake_is_answered_with_a_sentence(
 def test_only_reading_is_possible(client: httpx.Client) -> None:
     answer = client.post("/api/overview")
     assert answer.status_code == 405
-    assert answer.json() == {"error": "Cette adresse se lit seulement : GET."}
+    assert answer.json() == {"error": "Cette adresse se lit seulement\u00a0: GET."}
 
 
 @pytest.mark.parametrize("lang", ["fr", "ar"])

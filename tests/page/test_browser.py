@@ -68,7 +68,7 @@ def test_a_new_block_moves_tile_age_and_order_without_a_reload(browser: Browser,
         expect(conveyor).to_contain_text("zone D")
         expect(page.locator(".tile").nth(1)).to_have_attribute("data-machine", "C-201")
         expect(page.locator("#announce")).to_contain_text("2 danger")
-        expect(conveyor.locator("time.age")).to_have_text("il y a 3 s")  # it counts by itself
+        expect(conveyor.locator("time.age")).to_have_text("il y a 3\u00a0s")  # it counts by itself
 
 
 def test_a_tile_keeps_the_focus_when_it_changes_and_opens_with_enter(browser: Browser, site: Site) -> None:
@@ -94,6 +94,7 @@ def test_arabic_reads_from_right_to_left(browser: Browser, site: Site) -> None:
         assert first["x"] > second["x"]  # the worst stands at the right, where reading begins
 
 
+@pytest.mark.long
 def test_a_lost_link_takes_the_states_their_colour_and_comes_back(browser: Browser, tmp_path: Path) -> None:
     """The page's own server stops and starts again on the same port: complaints are expected here."""
     _, path = seeded_plant(tmp_path, now_ns=time.time_ns())

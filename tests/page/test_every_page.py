@@ -7,20 +7,18 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from dashboards.console.acting import Acting
 from palier.clock import PlantClock
-from palier.locale import Catalogue
 from palier.plant import Plant, load_sample_plant
 from tests.page.conftest import make_app
 from tests.support.alarm_seeding import alarm, seeded_accounts, seeded_alarms, write_alarms
 from tests.support.browsing import opened
+from tests.support.page_looks import BY_LOOKS, PHONE, WALL, faults, look
 from tests.support.page_server import running_page
 from tests.support.seeding import NS, seeded_plant
 
@@ -39,25 +37,8 @@ PAGES = (
     "/settings",
     "/machine/NOPE/work",
 )
-PHONE = {"width": 320, "height": 640}
-WALL = {"width": 1920, "height": 1080}
-
-BY_LOOKS = ("color-contrast", "target-size", "scrollable-region-focusable", "link-in-text-block")
-"""The rules of axe-core that colours and sizes change; a language changes none."""
-
-KEYS = Catalogue("fr").keys()
-TABLES = "|".join({key.split(".")[0] for key in KEYS})
-SERIOUS = ("serious", "critical")
-AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 SENT = "performance.getEntriesByType('navigation')[0].encodedBodySize"
 """Bytes of a page as they were sent."""
-
-WIDER = """() => [...document.querySelectorAll('main *')].filter((e) => {
-    const box = e.getBoundingClientRect();
-    const scrolls = e.closest('.scroll, svg, .chart');
-    return box.width && !scrolls && !e.closest('.visually-hidden') &&
-      (box.right > innerWidth + 1 || box.left < -1);
-}).map((e) => e.outerHTML.slice(0, 90))"""
 
 
 @pytest.fixture(scope="module")
@@ -71,35 +52,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield served
 
 
-def faults(page: Page, *rules: str) -> list[str]:
-    """What axe-core calls serious or worse, with where it is; by those rules, or all of its own."""
-    asked: dict[str, Any] = {"resultTypes": ["violations"]}
-    if rules:
-        asked["runOnly"] = {"type": "rule", "values": rules}
-    else:
-        page.evaluate(AXE)
-    found: list[dict[str, Any]] = page.evaluate("async (asked) => (await axe.run(asked)).violations", asked)
-    return [
-        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
-        for one in found
-        if one["impact"] in SERIOUS
-        for node in one["nodes"]
-    ]
-
-
-def look(page: Page, path: str, lang: str) -> list[str]:
-    """What is wrong with a page that is open."""
-    wrong = []
-    width = page.evaluate("document.documentElement.scrollWidth")
-    if width > (page.viewport_size or WALL)["width"]:
-        wrong.append(f"{path} {lang}: {width} px wide")
-    wrong += [f"{path} {lang}: wider than the screen: {html}" for html in page.evaluate(WIDER)]
-    text = page.inner_text("body")
-    wrong += [f"{path} {lang}: {key}" for key in re.findall(rf"\b(?:{TABLES})\.[a-z]+_[a-z_]+\b", text)]
-    return wrong
-
-
-@pytest.mark.parametrize("lang", ["fr", "en", "ar"])
+@pytest.mark.parametrize("lang", ["fr", *(pytest.param(one, marks=pytest.mark.long) for one in ("en", "ar"))])
 def test_every_page_is_whole_in_every_language_colour_and_size(
     browser: Browser, address: str, lang: str
 ) -> None:
@@ -165,7 +118,7 @@ def test_what_is_touched_on_a_phone_is_large_enough(browser: Browser, address: s
 def test_the_order_prints_on_a_sheet_without_the_page_around_it(browser: Browser, address: str) -> None:
     with opened(browser) as (page, _):
         page.goto(f"{address}/machine/P-101/order")
-        assert page.locator(".sheet svg").count() == 2
+        assert page.locator(".sheet figure svg").count() == 3
         page.emulate_media(media="print")
         for hidden in (".top", ".crumb", ".nav"):
             expect(page.locator(hidden).first).to_be_hidden()
@@ -192,6 +145,7 @@ def test_names_at_their_longest_fit_a_phone(browser: Browser, tmp_path: Path) ->
             assert look(page, path, "fr") == []
 
 
+@pytest.mark.long
 def test_five_hundred_machines_are_drawn_and_stay_light(browser: Browser, tmp_path: Path) -> None:
     sample = load_sample_plant()
     machines = tuple(replace(sample.machines[0], id=f"M-{k:03d}") for k in range(500))

@@ -82,7 +82,7 @@ def test_the_tile_names_point_and_defect_and_keeps_its_look(spalled: Path, clien
 def test_the_table_marks_the_rows_of_the_defect_and_says_that_it_is_a_reading(spalled: Path) -> None:
     with page_client(make_app(spalled)) as opened:
         html = opened.get("/machine/P-101?point=2&channel=H").text
-        assert "Raies de défaut visibles : bague externe (lecture, pas un diagnostic)." in html
+        assert "Raies de défaut visibles\u00a0: bague externe (lecture, pas un diagnostic)." in html
         rows = re.findall(r'<tr class="standing">.*?feature=([a-z_0-9]+)', html)
         assert rows == [f"bpfo_{what}" for what in ("m_s2", "modulation", "bits", "harmonics", "band_hz")]
         assert "standing" not in opened.get("/machine/P-101?point=1&channel=H").text

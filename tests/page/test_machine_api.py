@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from palier.historian.records import Records, RecordsBatch
 from palier.historian.rows import StateRow
 from tests.page.conftest import make_app
-from tests.support.degrading_pump import BPFO, PUMP, RPM, degrading_pump
+from tests.support.degrading_pump import BPFO, PUMP, RPM, degrading_pump, housing_text
 from tests.support.page_server import page_client
 from tests.support.seeding import CLIPPED, NOW_NS, SAMPLE_COURSES, seeded_plant
 
@@ -36,16 +38,16 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 def test_the_page_says_why_what_how_healthy_and_how_long(pump: httpx.Client) -> None:
     html = pump.get(f"/machine/{PUMP}").text
     for text in (
-        "limite dépassée : limite B/C",
-        "limite d&#39;alerte dépassée (bandes) : Vitesse vibratoire efficace",
+        "limite dépassée\u00a0: limite B/C",
+        "limite d&#39;alerte dépassée (bandes)\u00a0: Vitesse vibratoire efficace",
         "Bague externe du roulement".lower(),
-        "confiance 87 %",
+        "confiance 87\u00a0%",
         "gravité 4 sur 5",
-        "délai : 72\u00a0h",
+        "délai\u00a0: 72\u00a0h",
         "cannelures (passage de courant)",
         "examiner les chemins de roulement",
         "48 sur 100",
-        "le plus atteint : vitesse vibratoire",
+        "le plus atteint\u00a0: vitesse vibratoire",
         "à planifier avant le",
         "mélange de modèles de dégradation",
         "régime inchangé",
@@ -85,15 +87,32 @@ def test_a_gap_of_a_day_is_a_gap(pump: httpx.Client) -> None:
     assert None in turns["mean"]
 
 
-def test_the_residual_of_the_temperature_rises_where_neither_weather_nor_load_explains_it(
+def test_the_residual_of_the_temperature_is_the_one_that_was_judged_with_its_limits(
     pump: httpx.Client,
 ) -> None:
     answer = pump.get(f"{API}/warmth?range=30d").json()
-    known = [v for v in answer["residual_k"] if v is not None]
-    assert abs(known[0]) < 1
-    assert known[-1] > 10
+    known = [v for v in answer["mean"] if v is not None]
+    assert known[0] == 0.3
+    assert known[-1] == 13
+    assert (answer["alert"], answer["danger"]) == (10, 20)
     assert answer["refused"] is None
-    assert answer["learned_ms"][0] < answer["learned_ms"][1]
+
+
+def test_the_limits_of_a_restless_housing_are_those_of_its_own_spread(tmp_path: Path) -> None:
+    plant, data = degrading_pump(tmp_path)
+    with closing(Records(data.records)) as records:
+        restless = StateRow(plant.site_id, f"{PUMP}/1#housing:1", housing_text(5.0))
+        records.commit(RecordsBatch(states=(restless,)))
+    with page_client(make_app(data.historian, waveforms=data.waveforms)) as client:
+        answer = client.get(f"{API}/warmth").json()
+        assert (answer["alert"], answer["danger"]) == (22, 32)
+
+
+def test_a_housing_that_is_not_learned_says_what_it_takes(pump: httpx.Client) -> None:
+    answer = pump.get(f"{API}/warmth?point=2&channel=H").json()
+    assert answer["mean"] == []
+    assert answer["refused"] == "l'historique est trop court"
+    assert "laisser apprendre" in answer["remedy"]
 
 
 def test_without_the_ambient_temperature_the_residual_is_refused_with_its_remedy(bare: httpx.Client) -> None:
@@ -107,7 +126,7 @@ def test_the_baseline_and_its_limits_stand_over_the_trend(pump: httpx.Client) ->
     band = answer["baseline"]
     assert band["level"] == 2.1
     assert band["low"] < 2.1 < band["high"] < band["alert"] < band["danger"]
-    assert "médiane 2,1 mm/s eff." in answer["why"]
+    assert "médiane 2,1\u00a0mm/s eff." in answer["why"]
     assert [flag["label"] for flag in answer["flags"]] == [
         "graissage (A. Idrissi)", "surveillance", "alerte", "alarme apparue",
     ]  # fmt: skip
@@ -238,7 +257,8 @@ def test_a_sensor_at_fault_is_named_with_its_remedy(tmp_path_factory: pytest.Tem
     courses = [replace(c, judgement=CLIPPED) if c.machine == "L-401" else c for c in SAMPLE_COURSES]
     _, path = seeded_plant(tmp_path_factory.mktemp("clipped"), courses=courses)
     with page_client(make_app(path)) as client:
-        assert "Capteur : le signal est écrêté. À faire : choisir" in client.get("/machine/L-401").text
+        told = client.get("/machine/L-401").text
+        assert "Capteur\u00a0: le signal est écrêté. À faire\u00a0: choisir" in told
         assert "Aucun défaut de capteur" in client.get("/machine/C-201").text
 
 

@@ -105,7 +105,7 @@ def test_cursors_go_by_arrow_keys_and_tell_where_they_are(browser: Browser, addr
         page.locator("#spectrum-cursor").select_option("sidebands")
         page.locator("#envelope").focus()
         page.keyboard.press("ArrowRight")
-        expect(readout).to_contain_text("bandes latérales à 14,83 Hz")
+        expect(readout).to_contain_text("bandes latérales à 14,83\u00a0Hz")
 
 
 def test_a_part_is_enlarged_and_left_again(browser: Browser, address: str) -> None:
@@ -121,6 +121,7 @@ def test_a_part_is_enlarged_and_left_again(browser: Browser, address: str) -> No
             page.keyboard.press("Escape")
 
 
+@pytest.mark.long
 def test_another_date_stands_behind_and_beside(browser: Browser, address: str) -> None:
     with opened(browser) as (page, _):
         page.goto(f"{address}?range=30d")
@@ -173,7 +174,7 @@ def test_an_empty_period_says_so_and_leads_to_the_newest_data(browser: Browser, 
     _, path = seeded_plant(tmp_path, now_ns=time.time_ns() - 7200 * NS)
     with running_page(make_app(path, clock=PlantClock())) as served, opened(browser) as (page, _):
         page.goto(f"{served}/machine/{PUMP}?range=15m")
-        expect(page.locator("#head")).to_contain_text("pas de données depuis 2 h")
+        expect(page.locator("#head")).to_contain_text("pas de données depuis 2\u00a0h")
         expect(page.locator("#trend")).to_contain_text("Aucune mesure dans cette période.")
         page.get_by_role("button", name="Voir les dernières mesures").click()
         expect(page.locator("#trend .empty")).to_be_hidden()
@@ -189,6 +190,7 @@ ONLY_UTC = """(() => {
 """A browser whose knowledge of time zones nobody may ask for."""
 
 
+@pytest.mark.long
 def test_scripts_tell_the_times_of_the_server_whatever_the_browser_knows(
     browser: Browser, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from tests.support.degrading_pump import PUMP, degrading_pump
 from tests.support.page_server import page_client
 from tests.support.seeding import NOW_NS, NS, Series
 
-RAISED = "Gravité portée à 5 sur 5 par l&#39;état du point depuis le diagnostic : danger."
+RAISED = "Gravité portée à 5 sur 5 par l&#39;état du point depuis le diagnostic\u00a0: danger."
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 def test_the_diagnosis_that_leads_is_as_severe_and_as_urgent_as_the_state(page: httpx.Client) -> None:
     cards = re.findall(r'<article class="fault-card.*?</article>', page.get(f"/machine/{PUMP}").text, re.S)
     assert len(cards) == 3
-    for text in ("tone-danger", "gravité 5 sur 5", "délai : maintenant", RAISED):
+    for text in ("tone-danger", "gravité 5 sur 5", "délai\u00a0: maintenant", RAISED):
         assert text in cards[0], text
     assert all("gravité 3 sur 5" in card and RAISED not in card for card in cards[1:])
 

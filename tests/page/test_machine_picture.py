@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from dashboards.console.appearance import look_of
 from dashboards.console.machine import MachineView
+from dashboards.console.machine_desk import MOST_MACHINES, MachineDesk
 from dashboards.console.machine_judgement import Found, Life, MachineJudgement, PointJudgement
 from dashboards.console.machine_picture import leading_life, picture
-from dashboards.console.machine_synoptic import DRAWN, FIRST_X, LAST_X, MOST_LABEL, kind_drawn, spots
+from dashboards.console.machine_synoptic import DRAWN, FIRST_X, LAST_X, MOST_LABEL, PLATE, drawing_of, spots
 from dashboards.console.machine_words import MachineWords
 from dashboards.console.overview import PointMark, Tile
 from dashboards.console.series import ChannelRef
@@ -20,6 +22,7 @@ from models.advice import advise
 from models.diagnosis.types import Diagnosis, Fault
 from models.types import MachineSpec, Refusal, State
 from palier.limits import load_limits
+from palier.plant import load_sample_plant
 
 FRENCH = MachineWords(Words("fr"))
 MACHINE = MachineSpec("P-101", ())
@@ -144,10 +147,68 @@ def test_points_stand_on_the_drawing_in_their_order(kind: str, n: int) -> None:
     assert all(len(spot.label) <= MOST_LABEL for spot in placed)
     assert [spot.channel.channel for spot in placed if spot.channel] == ["H"] * n
     assert sum(spot.selected for spot in placed) == min(n, 1)
-    assert kind_drawn(kind) in {*DRAWN, "machine"}
+    assert drawing_of(kind, None).kind in {*DRAWN, "machine"}
 
 
 def test_a_point_without_a_channel_leads_nowhere() -> None:
     mark = PointMark("1", "name", look_of(State.NORMAL))
     (spot,) = spots("pump", [mark], [], None)
     assert spot.channel is None
+
+
+def place_of(machine: str, spec: MachineSpec | None = None) -> list[int]:
+    spec = spec or load_sample_plant().machine(machine)
+    assert spec is not None
+    marks = [PointMark(point.id, point.name, look_of(State.NORMAL)) for point in spec.points]
+    return [spot.x for spot in spots(spec.kind, marks, [], None, spec)]
+
+
+def test_the_sample_machines_are_drawn_as_they_are_driven() -> None:
+    plant = load_sample_plant()
+    drawn = {spec.id: drawing_of(spec.kind, spec) for spec in plant.machines}
+    assert [one.id for one in plant.machines if drawn[one.id].belt] == ["P-101"]
+    assert [one.id for one in plant.machines if drawn[one.id].stages == 2] == ["C-201", "L-401"]
+
+
+def test_points_stand_on_the_shaft_that_the_plant_gives_them() -> None:
+    motor, entry, output = place_of("C-201")
+    assert motor < 176 < entry < 300 < output < 446  # motor, first and last shaft of the gearbox
+    assert place_of("L-401") == [288, 336]  # input and intermediate shaft
+
+
+def test_a_point_on_the_motor_of_a_belt_drive_stands_on_the_motor() -> None:
+    pump = load_sample_plant().machine("P-101")
+    assert pump is not None
+    assert pump.motor is not None
+    on_motor = replace(pump.points[0], id="M", shaft_order=pump.motor.shaft_order)
+    places = place_of("P-101", replace(pump, points=(on_motor, *pump.points)))
+    assert places[0] < 133
+    assert places[1:] == place_of("P-101")
+
+
+def test_plates_never_cover_each_other_where_there_is_room() -> None:
+    mill = load_sample_plant().machine("L-401")
+    assert mill is not None
+    marks = [PointMark(point.id, "", look_of(State.NORMAL)) for point in mill.points]
+    first, second = spots(mill.kind, marks, [], None, mill)
+    assert second.plate_x - first.plate_x >= PLATE
+
+
+def test_the_machine_that_is_looked_at_stays_when_many_others_are_asked_for() -> None:
+    desk, read = MachineDesk(), list[str]()
+
+    async def ask(machine: str) -> None:
+        async def now() -> MachineJudgement:
+            read.append(machine)
+            return MachineJudgement({})
+
+        await desk.judgement(machine, 1, now)
+
+    async def look() -> None:
+        for k in range(2 * MOST_MACHINES):
+            await ask("looked at")
+            await ask(f"M-{k}")
+
+    asyncio.run(look())
+    desk.close()
+    assert read.count("looked at") == 1

@@ -62,20 +62,21 @@ def test_every_test_mode_and_flag_has_a_word(lang: str) -> None:
 
 def test_why_names_each_test_with_feature_value_and_limit() -> None:
     said = FRENCH.why(ROW, load_limits()[ROW.limit_name or ""], STANDING, None)
-    assert said[0].startswith("Norme ISO 10816-7 : 3,1 mm/s eff., aucune limite dépassée")
+    assert said[0].startswith("Norme ISO 10816-7\u00a0: 3,1\u00a0mm/s eff., aucune limite dépassée")
     assert said[1] == (
-        "Référence de la machine, limite d'alerte dépassée (bandes) : Vitesse vibratoire efficace, "
-        "10–1000 Hz, voie H 3,1 mm/s eff., limite 2,8 mm/s eff. ; Facteur de crête, voie H."
+        "Référence de la machine, limite d'alerte dépassée (bandes)\u00a0: Vitesse vibratoire efficace, "
+        "10–1000\u00a0Hz, voie H 3,1\u00a0mm/s eff., limite 2,8\u00a0mm/s eff.\u202f; "
+        "Facteur de crête, voie H."
     )
     assert said[2] == (
-        "Autres tests dépassés, et combien d'indicateurs : combinaison inhabituelle d'indicateurs (T²)."
+        "Autres tests dépassés, et combien d'indicateurs\u00a0: combinaison inhabituelle d'indicateurs (T²)."
     )
 
 
 def test_a_limit_that_is_exceeded_is_named_with_its_value() -> None:
     said = FRENCH.by_limits(replace(ROW, value=7.0), load_limits()[ROW.limit_name or ""], None)
     assert said is not None
-    assert "7 mm/s eff., limite dépassée : limite B/C" in said
+    assert "7\u00a0mm/s eff., limite dépassée\u00a0: limite B/C" in said
 
 
 def test_what_the_row_gives_its_own_reason_for_is_not_told_again() -> None:
@@ -87,15 +88,15 @@ def test_a_quiet_point_tells_its_largest_deviation() -> None:
     quiet = replace(STANDING, level=0, tests=(), score=1.2)
     said = FRENCH.why(replace(ROW, state="normal"), None, quiet, None)
     assert said == (
-        "Référence de la machine : aucun test n'est dépassé ; l'écart le plus grand est de 1,2 σ (Vitesse "
-        "vibratoire efficace, 10–1000 Hz, voie H), limite 4,4 σ.",
+        "Référence de la machine\u00a0: aucun test n'est dépassé\u202f; l'écart le plus grand est de 1,2 σ "
+        "(Vitesse vibratoire efficace, 10–1000\u00a0Hz, voie H), limite 4,4 σ.",
     )
 
 
 def test_temperature_limits_are_told_with_the_temperature() -> None:
     said = FRENCH.by_limits(ROW, load_limits()["temperature:bearing:grease"], 92.0)
     assert said is not None
-    assert "92 °C" in said
+    assert "92\u00a0°C" in said
 
 
 def test_the_series_are_read_as_they_were_written() -> None:
@@ -162,7 +163,7 @@ LIFE = {
 def test_a_life_is_told_with_planning_date_method_and_assumptions() -> None:
     card = FRENCH.life("1", life_of(table(**{name: [value] for name, value in LIFE.items()})))
     assert card is not None
-    assert (card.p10, card.p50, card.p90) == ("7 j", "13 j", "23 j")
+    assert (card.p10, card.p50, card.p90) == ("7\u00a0j", "13\u00a0j", "23\u00a0j")
     assert card.p10_ns == 1 + round(171 * 3.6e12)
     assert card.assumptions == ("régime inchangé",)
 

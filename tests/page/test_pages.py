@@ -30,7 +30,7 @@ def test_the_overview_has_a_tile_for_each_machine_in_french(client: httpx.Client
         "Ventilateur de tirage",
         "mm/s eff.",
         "seuil d&#39;arrêt",
-        "il y a 2 s",
+        "il y a 2\u00a0s",
         "danger · apprentissage",
     ):
         assert text in html
@@ -60,7 +60,7 @@ def test_the_machine_page_names_state_points_limits_and_values(client: httpx.Cli
     for text in (
         "Pompe à pulpe",
         "criticité A",
-        "250 kW",
+        "250&nbsp;kW",
         "890",
         "zone C",
         "ISO 10816-7",
@@ -71,7 +71,7 @@ def test_the_machine_page_names_state_points_limits_and_values(client: httpx.Cli
 
 
 def test_a_machine_without_limits_says_that_it_learns(client: httpx.Client) -> None:
-    assert "pas de limites : apprentissage" in client.get("/machine/B-501").text
+    assert "pas de limites\u00a0: apprentissage" in client.get("/machine/B-501").text
 
 
 def test_no_page_needs_another_host_or_an_inline_script_or_style(client: httpx.Client) -> None:
@@ -187,7 +187,7 @@ def test_a_refusal_is_told_with_reason_and_remedy(tmp_path: Path) -> None:
     with page_client(make_app(path)) as client:
         html = client.get("/machine/L-401").text
         assert "le signal est écrêté" in html
-        assert "À faire : choisir une étendue de mesure plus grande." in html
+        assert "À faire\u00a0: choisir une étendue de mesure plus grande." in html
 
 
 def test_a_silent_machine_and_a_stranger_are_shown(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_silent_machine_and_a_stranger_are_shown(tmp_path: Path) -> None:
     with page_client(make_app(path)) as client:
         html = client.get("/").text
         assert tiles_of(html) == ["V-301", "P-101", "X-900", "B-501", "L-401", "C-201"]
-        assert "pas de données depuis 10 min" in html
+        assert "pas de données depuis 10\u00a0min" in html
         stranger = client.get("/machine/X-900")
         assert stranger.status_code == 200
         assert "plant.toml" in stranger.text

@@ -37,6 +37,7 @@ def client(settings: ConsoleSettings) -> Iterator[httpx.Client]:
         yield opened
 
 
+@pytest.mark.long
 def test_a_pdf_is_made_by_a_process_of_its_own_and_holds_the_report(client: httpx.Client) -> None:
     answer = client.get("/machine/P-101/report.pdf", params={"lang": "ar"}, timeout=60)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf"), answer.text
@@ -165,6 +166,7 @@ def test_the_process_is_told_where_the_page_reads_and_no_secret_by_its_command_l
         "PALIER_REPORT_HISTORIAN__DATABASE": "palier",
         "PALIER_REPORT_HISTORIAN__USERNAME": "reader",
         "PALIER_REPORT_HISTORIAN__PASSWORD": "geheim",
+        "PALIER_REPORT_HISTORIAN__INSECURE": "False",
         "PALIER_REPORT_CLOCK__RATE": "1.0",
     }
 

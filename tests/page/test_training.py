@@ -159,6 +159,7 @@ def test_other_languages_have_no_key_showing(client: httpx.Client) -> None:
             assert not re.search(r"training\.(?!css|js)\w", html), path
 
 
+@pytest.mark.long
 def test_a_pupil_finds_the_fault_in_a_browser(browser: Browser, made: Made) -> None:
     with running_page(application(made)) as address, opened(browser) as (page, _):
         page.goto(address)

@@ -37,7 +37,15 @@ def test_a_language_that_nobody_speaks_here_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "told"),
-    [(-2, "0 s"), (3, "3 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (7200, "2 h"), (200_000, "2 j")],
+    [
+        (-2, "0\u00a0s"),
+        (3, "3\u00a0s"),
+        (59, "59\u00a0s"),
+        (60, "1\u00a0min"),
+        (3599, "59\u00a0min"),
+        (7200, "2\u00a0h"),
+        (200_000, "2\u00a0j"),
+    ],
 )
 def test_ages_are_told_in_french(seconds: int, told: str) -> None:
     assert Words("fr").age(seconds * NS) == f"il y a {told}"

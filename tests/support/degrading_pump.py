@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.detection.plain import encode
+from models.detection.housing import Housing
+from models.detection.plain import encode, to_arrays
 from models.detection.zones import Judgement, judge
 from models.features.catalogue import NAMES
 from palier.alarms import Alarm, AlarmKey, Cause, Level, Mode, Priority
@@ -147,6 +148,7 @@ def _findings(site: str, last: int) -> list[Rows]:
         "leading": ["H/velocity_rms_mm_s"] * n,
         "value": np.linspace(2.1, 7.3, n),
         "alert": np.full(n, 3.4),
+        "residual_k": np.append(np.full(n - 6, 0.3), np.linspace(2.0, 13.0, 6)),
     }
     health: dict[str, Column] = {
         "health_index": index,
@@ -265,6 +267,13 @@ def model_text() -> str:
     )
 
 
+def housing_text(sigma_k: float) -> str:
+    """What the ingest keeps of the housing of a point once it was learned."""
+    seen = np.array([np.nan, np.nan])
+    model = Housing(np.array([30.0, 0.8, np.nan, np.nan]), 0.5, sigma_k, seen, seen, 400)
+    return encode(to_arrays(model))
+
+
 def _records(data: DataFolder, site: str, times: npt.NDArray[np.int64]) -> None:
     store = WaveformStore(data.waveforms)
     records = Records(data.records)
@@ -309,7 +318,10 @@ def _records(data: DataFolder, site: str, times: npt.NDArray[np.int64]) -> None:
         )
         records.commit(
             RecordsBatch(
-                states=(StateRow(site, f"{PUMP}/1#model:1", model_text()),),
+                states=(
+                    StateRow(site, f"{PUMP}/1#model:1", model_text()),
+                    StateRow(site, f"{PUMP}/1#housing:1", housing_text(0.4)),
+                ),
                 waveforms=tuple(found),
                 alarms=(AlarmRow(site, key.id, alarm.to_json()),),
                 interventions=(done,),

@@ -15,12 +15,14 @@ import numpy as np
 
 from ingest.alarm_life import Move
 from ingest.alarms import transition
+from ingest.drift_rows import advice_event, drift_rows
 from ingest.rows import event_rows
 from ingest.watch_health import MODES, Health
 from ingest.watch_rows import HealthLine, health_rows, life_rows
 from models.detection.decision import TESTS
 from models.diagnosis import Fault
 from models.prognosis.types import NO_DEGRADATION, Assumption, Method, RemainingLife
+from models.training.drift import DRIFT_TOO_SHORT, ColumnDrift, Drift, Reason
 from models.types import Refusal
 from palier.alarm_aside import Shelf
 from palier.alarm_finding import Finding
@@ -59,7 +61,10 @@ def judged(now_ns: int) -> Iterator[Rows]:
     yield from _diagnoses(times[-400::6])
     yield _health(times)
     yield from _lives(times[-400::36])
-    yield event_rows([*_alarms(now_ns), *_baselines(now_ns), *_people(now_ns)])
+    yield from _drift(now_ns)
+    yield from _model_scores(times[-400:])
+    events = (_alarms(now_ns), _baselines(now_ns), _people(now_ns), _models(now_ns), _advice(now_ns))
+    yield event_rows([one for some in events for one in some])
 
 
 def _scores(point: str, times: np.ndarray, *, highest: float) -> Rows:
@@ -82,6 +87,7 @@ def _scores(point: str, times: np.ndarray, *, highest: float) -> Rows:
             "leading": VELOCITY,
             "value": np.linspace(2.0, 6.5, len(times)),
             "alert": 4.0,
+            "residual_k": np.linspace(0.2, 6.0, len(times)),
             "frame": frames(times),
         },
     )
@@ -211,6 +217,48 @@ def _baselines(now_ns: int) -> list[Transition]:
     said = ("baseline", BaselineStatus.LEARNED, "")
     points = [_event((MACHINE, point), said, fitted, now_ns - 6 * DAY_NS) for point in ("1", POINT)]
     return [*machines, *points]
+
+
+def drift_of(*, moved: bool) -> Drift:
+    """What the look of a day found."""
+    columns = tuple(
+        ColumnDrift(name, "", 0.9 if moved else 0.15, 0.2, 0.4, 0.3, 6.0, 5.0, 1.4, 80.0)
+        for name in (VELOCITY, "H/kurtosis")
+    )
+    params = {"columns": [VELOCITY], "n": 2, "psi": 0.9, "shift": 1.4, "regime": ""}
+    reasons = (Reason("levels_moved", params),) if moved else ()
+    return Drift(columns, 0.04, 120.0, 1900, 12, reasons)
+
+
+def _drift(now_ns: int) -> Iterator[Rows]:
+    """A look a day; the failing point's last one advises to learn anew, nobody can say of the other."""
+    for day in range(DAYS):
+        ts_ns = now_ns - day * DAY_NS - HOUR_NS
+        yield from drift_rows((SITE, MACHINE, POINT), ts_ns, drift_of(moved=day == 0), "own:1")
+        unknown = Drift((), 0.0, 120.0, 0, 0, (), DRIFT_TOO_SHORT)
+        yield from drift_rows((SITE, MACHINE, "1"), ts_ns, unknown, "baselines:2")
+
+
+def _advice(now_ns: int) -> list[Transition]:
+    return [advice_event((SITE, MACHINE, POINT), now_ns - HOUR_NS, drift_of(moved=True), "none", "own:1")]
+
+
+def _model_scores(times: np.ndarray) -> Iterator[Rows]:
+    """A detector in force and its follower in the shadow; a classifier names the outer ring."""
+    for name, version, stage in (("isolation-forest", 1, "in force"), ("isolation-forest", 2, "shadow")):
+        fields = {"score": np.linspace(0.4, 0.7, len(times)), "threshold": 0.6, "level": 0}
+        more = {"model": name, "version": version, "stage": stage, "leading": VELOCITY}
+        yield rows_of("model_score", (MACHINE, POINT, ""), times, {**fields, **more, "frame": frames(times)})
+    named = {"label": str(FAULT), "confidence": 0.9, "model": "faults-pump", "version": 3, "level": 0}
+    last = times[-6:]
+    more = {"stage": "in force", "leading": VELOCITY, "frame": frames(last)}
+    yield rows_of("model_score", (MACHINE, POINT, ""), last, {**named, **more})
+
+
+def _models(now_ns: int) -> list[Transition]:
+    told = {"version": 1, "previous": None, "who": PERSON, "why": "rejeu sans fausse alerte"}
+    said = ("model", "in force", "none")
+    return [_event(("isolation-forest", ""), said, told, now_ns - 3 * DAY_NS)]
 
 
 def _people(now_ns: int) -> list[Transition]:

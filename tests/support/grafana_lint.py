@@ -18,7 +18,7 @@ Body = Mapping[str, Any]
 SOURCES: Final = ("${raw}", "${hourly}")
 DRAWN: Final = ("timeseries", "xychart", "heatmap", "stat", "barchart", "table", "state-timeline")
 MACROS: Final = re.compile(r"\$(timeFilter|__interval)\b")
-VARIABLE: Final = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(?!tag_|col\b|timeFilter|__|/)(\w+)")
+VARIABLE: Final = re.compile(r"\$\{(\w+)(?::\w+)?\}|\$(?!tag_|col\b|timeFilter|__|/|\d)(\w+)")
 HAND_TYPED: Final = {None, 1}
 """Values of thresholds that come of no limit set: none at all, the first count above 0, a whole limit."""
 

@@ -12,6 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from ingest.batch import StatusRow
+from ingest.gateway_rows import gateway_rows
 from models.detection.baseline import REGIME_UNSEEN
 from models.features.catalogue import NAMES
 from models.types import State
@@ -19,7 +21,9 @@ from palier.historian.base import Rows
 from palier.historian.checking import check
 from palier.historian.line_protocol import encode
 from palier.historian.schema import measurement
+from palier.ledger import OTHER, REASONS
 from palier.limits import load_bearings
+from palier.wire.status import GatewayStatus
 
 SITE: Final = "khouribga"
 MACHINE: Final = "P-101"
@@ -55,6 +59,7 @@ def week(now_ns: int) -> Iterator[Rows]:
             yield _hours("reading", machine, point, "T", times)
             yield _states(machine, point, State.NORMAL, times, learning=True)
     yield _readings((MACHINE, "1", "N"), "r/min", RPM, times)
+    yield _readings((MACHINE, "1", "ambiante"), "°C", 24.0, times)
     yield _states(MACHINE, "", State.DANGER, times)
     yield _states(SECOND, "", State.DANGER, times, learning=True)
     for state, learning in LOOKS:
@@ -64,6 +69,7 @@ def week(now_ns: int) -> Iterator[Rows]:
     yield _states(MACHINE, "3", State.NORMAL, times[::2])
     yield _states(MACHINE, "3", State.UNKNOWN, times[1::2], reason=REGIME_UNSEEN.reason)
     yield _ledger(now_ns)
+    yield _gateway(now_ns)
 
 
 def lines(rows: Rows) -> bytes:
@@ -178,6 +184,31 @@ def _states(
     )
 
 
+def _gateway(now_ns: int) -> Rows:
+    """A word an hour of a gateway that waits for its time in between."""
+    times = (now_ns - np.arange(0, DAY_NS, 3600 * SECOND_NS)[::-1]).astype(np.int64)
+    n = len(times)
+    told = [
+        StatusRow(
+            f"{SITE}/{GATEWAY}",
+            int(at_ns),
+            GatewayStatus(
+                version="0.1.0",
+                clock=("synced", "holdover", "unsynced", "held")[i % 4],
+                card_free=20_000_000_000 - i * 1_000_000,
+                card_total=31_000_000_000,
+                cpu_celsius=48.5,
+                uptime_s=i * 3600,
+                problems=("source modbus: no answer",) if i == n - 1 else (),
+                configuration_version=i // 6,
+                state=("local", "trial", "kept", "broken")[i % 4],
+            ),
+        )
+        for i, at_ns in enumerate(times)
+    ]
+    return gateway_rows(told)
+
+
 def _ledger(now_ns: int) -> Rows:
     """A line a minute of two outboxes: the old one is empty, the new one fills and is drained."""
     minutes = np.arange(0, DAY_NS, 60 * SECOND_NS)[::-1]
@@ -202,5 +233,8 @@ def _ledger(now_ns: int) -> Rows:
             "missing": np.zeros(n, dtype=np.int64),
             "twice": np.zeros(n, dtype=np.int64),
             "adds_up": np.ones(n, dtype=np.int64),
+            "lost": np.zeros(n, dtype=np.int64),
+            **{f"dropped_{reason}": np.zeros(n, dtype=np.int64) for reason in (*REASONS, OTHER)},
+            "age_s": np.full(n, 2.0),
         },
     )

@@ -10,7 +10,7 @@ follow({
       if (holder && holder.innerHTML !== html) holder.innerHTML = html;
     }
     for (const field of document.querySelectorAll("input[name=expected_version]")) field.value = news.version;
-    for (const act of document.querySelectorAll("details.act")) {
+    for (const act of document.querySelectorAll("#acts > [data-can]")) {
       const name = act.dataset.can;
       if (name !== "verdict") act.hidden = !news.can.includes(name);
     }

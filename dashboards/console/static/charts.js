@@ -112,7 +112,7 @@ export function figure(v) {
   return number(v, Math.abs(v) >= 10 ? 1 : Math.abs(v) >= 0.1 ? 2 : 4);
 }
 
-export const value = (unit) => (_u, v) => (v === null || v === undefined ? "–" : `${figure(v)} ${unit}`);
+export const value = (unit) => (_u, v) => (v === null || v === undefined ? "–" : `${figure(v)}\u00a0${unit}`);
 export const moment = (_u, s) => (s === null ? "–" : time(s * 1000, { dateStyle: "short", timeStyle: "medium" }));
 export const day = (ms) => time(ms, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 

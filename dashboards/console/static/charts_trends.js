@@ -147,7 +147,7 @@ export function sayTrend(series, unit) {
   const lines = series.filter((s) => known(s.mean).length).map((s) => {
     const last = s.mean.findLastIndex((v) => v !== null);
     return fill(told.said_trend, {
-      label: s.label ?? "", last: figure(s.mean[last]), unit: s.unit ?? unit ?? "", when: day(s.times_ms[last]),
+      label: `\u2068${s.label ?? ""}\u2069`, last: figure(s.mean[last]), unit: s.unit ?? unit ?? "", when: day(s.times_ms[last]),
       low: figure(Math.min(...known(s.low))), high: figure(Math.max(...known(s.high))),
     });
   });
@@ -214,22 +214,27 @@ export function drawFamily(frame, answer, { zero = false, pad = 0, top = null } 
   frame.draw(shape, options, [times.map((ms) => ms / 1000), ...lines], scales);
 }
 
-/** The temperature off its model: 0 and its noise, and the ten kelvin that practice looks at. */
+/** By how much a housing is warmer than expected, as it was judged, with what alerts and what is dangerous. */
 export function drawResidual(frame, answer) {
-  const values = known(answer.residual_k);
-  const most = Math.max(12, ...values.map(Math.abs)) * 1.1;
+  const data = [answer.times_ms.map((ms) => ms / 1000), answer.mean, answer.low, answer.high];
+  const y = { min: Math.min(-0.2 * answer.alert, ...known(answer.low)) * 1.1, max: Math.max(answer.danger, ...known(answer.high)) * 1.1 };
   const x = { min: answer.start_ms / 1000, max: answer.end_ms / 1000 };
-  const lines = { kind: "lines", values: [10], labels: [told.ten_kelvin] };
+  const lines = { kind: "lines", values: [answer.alert, answer.danger], labels: [
+    fill(told.residual_alert, { limit: figure(answer.alert) }), fill(told.residual_danger, { limit: figure(answer.danger) }),
+  ] };
   const options = () => common({
     scales: { x: { time: true, range: asked }, y: { range: asked } },
     axes: [timeAxis(), valueAxis()],
     series: [
       { label: words.chart_time, value: moment },
-      { label: told.residual_label, stroke: css("--trace"), width: 2, points: { size: 4 }, value: value("K") },
+      { label: told.residual_label, stroke: css("--trace"), width: 2, points: { size: 4 }, value: value(answer.unit) },
+      { label: words.chart_min, stroke: "transparent", points: { show: false }, value: value(answer.unit) },
+      { label: words.chart_max, stroke: "transparent", points: { show: false }, value: value(answer.unit) },
     ],
+    bands: [{ series: [3, 2], fill: css("--trace-band") }],
     hooks: { drawClear: [drawLimits(lines)] },
   });
-  frame.draw(`${x.max - x.min}`, options, [answer.times_ms.map((ms) => ms / 1000), answer.residual_k], { x, y: { min: -most, max: most } });
+  frame.draw(JSON.stringify([lines.values, x.max - x.min]), options, data, { x, y });
 }
 
 /** What grows, the threshold, and from the last value to it the fan: between P10 and P90, with P50. */

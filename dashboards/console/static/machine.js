@@ -1,6 +1,7 @@
 // The machine page: fragments come from the stream; charts are asked for when they come into view, and again when
 // newer data is there.
 
+import "./acts.js";
 import { Frame, day, figure, known } from "./charts.js";
 import { drawFamily, drawFan, drawResidual, drawTrend, sayTrend } from "./charts_trends.js";
 import { drawWave } from "./charts_wave.js";
@@ -70,14 +71,15 @@ function family(name, options) {
 async function readResidual(frame) {
   const answer = await ask("warmth", window_());
   if (answer.refused) none(frame, fill(told.residual_refused, { reason: answer.refused, remedy: answer.remedy }));
-  else if (!known(answer.residual_k).length) none(frame);
+  else if (!known(answer.mean).length) none(frame);
   else {
     frame.say(null);
     drawResidual(frame, answer);
   }
-  const last = answer.residual_k.findLast((v) => v !== null);
-  say("residual", answer.learned_ms && last !== undefined
-    ? fill(told.said_residual, { last: figure(last), sigma: figure(answer.sigma_k), from: day(answer.learned_ms[0]), to: day(answer.learned_ms[1]) }) : "");
+  const last = answer.mean.findLast((v) => v !== null);
+  say("residual", last === undefined ? "" : fill(told.said_residual, {
+    last: figure(last), most: figure(Math.max(...known(answer.high))), alert: figure(answer.alert), danger: figure(answer.danger),
+  }));
 }
 
 /** A spectrum, with the part that is enlarged in all its lines. */
@@ -95,7 +97,7 @@ function spectrumReader(id, kind, top) {
     ]);
     then = other && now && other.ts_ms !== now.ts_ms ? other : null;
     const note = element(`${id}-note`);
-    chart.frame.say(now ? null : words.chart_no_spectrum);
+    chart.frame.say(now ? null : settings.away ? told.away : words.chart_no_spectrum);
     note.textContent = "";
     say(id, "");
     if (!now) return;
@@ -123,7 +125,7 @@ function spectrumReader(id, kind, top) {
 
 async function readWaveform(frame) {
   const answer = await ask("wave");
-  if (!answer) return none(frame, told.no_block);
+  if (!answer) return none(frame, settings.away ? told.away : told.no_block);
   frame.say(null);
   element("waveform-note").textContent = isolated([answer.unit, words.chart_spectrum_at.replace("{time}", time(answer.ts_ms, { dateStyle: "medium", timeStyle: "medium" }))]);
   const most = Math.max(...known(answer.value).map(Math.abs), 1e-9);
@@ -281,6 +283,12 @@ function keepPeriod(event) {
   if (!query.has("range")) query.set("range", settings.range);
   link.setAttribute("href", `?${query}`);
 }
+
+/** Waveforms that were asked for come within seconds, on a slow line within a minute. */
+document.addEventListener("acted", () => {
+  const raw = ["spectrum", "envelope", "waveform"].filter((id) => charts.has(id));
+  for (const seconds of [3, 10, 30, 60]) setTimeout(() => again(raw), 1e3 * seconds);
+});
 
 document.addEventListener("click", keepPeriod);
 document.addEventListener("auxclick", keepPeriod);

@@ -156,9 +156,9 @@ export class Spectrum {
 
   tell(at, v, then) {
     const hz = at * this.per;
-    const parts = [`${number(hz, 2)} Hz`];
+    const parts = [`${number(hz, 2)}\u00a0Hz`];
     if (this.shaft) parts.push(`${number(hz / this.shaft, 3)}×`);
-    parts.push(`${figure(v)} ${this.answer.unit}`);
+    parts.push(`${figure(v)}\u00a0${this.answer.unit}`);
     if (then !== undefined && then !== null) parts.push(`${told.then} ${figure(then)}`);
     const near = this.answer.markers.filter((m) => Math.abs(m.hz - hz) <= m.half_hz).sort((a, b) => Math.abs(a.hz - hz) - Math.abs(b.hz - hz))[0];
     if (near) parts.push(fill(told.near, { label: near.label, off: number(100 * (hz / near.hz - 1), 2) }));

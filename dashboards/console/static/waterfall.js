@@ -75,7 +75,7 @@ export class Waterfall {
     ctx.font = `12px ${getComputedStyle(document.body).fontFamily}`;
     ctx.textBaseline = "top";
     ctx.textAlign = "center";
-    for (let k = 0; k <= 4; k++) ctx.fillText(`${number((top * k) / 4, 0)}${k === 4 ? " Hz" : ""}`, EDGE.left + (width * k) / 4 - (k === 4 ? 14 : 0), EDGE.top + height + 6);
+    for (let k = 0; k <= 4; k++) ctx.fillText(`${number((top * k) / 4, 0)}${k === 4 ? "\u00a0Hz" : ""}`, EDGE.left + (width * k) / 4 - (k === 4 ? 14 : 0), EDGE.top + height + 6);
     ctx.textAlign = "right";
     ctx.textBaseline = "middle";
     const every = Math.max(1, Math.ceil((times.length * 18) / height));

@@ -40,11 +40,11 @@ class Words:
         """All keys of our own files."""
         return frozenset(self._own)
 
-    def shared(self, key: str) -> str:
-        """The text of a key of `palier.locale`. Raises KeyError."""
+    def shared(self, key: str, **params: object) -> str:
+        """The text of a key of `palier.locale`, filled in from `params`. Raises KeyError."""
         if key not in self._catalogue:
             raise KeyError(key)
-        return self._catalogue.text(key)
+        return self._catalogue.text(key, **params)
 
     def table(self, name: str) -> Mapping[str, str]:
         """All texts of one table of `palier.locale`, by key without the table's name."""
