@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from palier.options import FAILED, USAGE, CommandError, JsonOption, QuietOption
+
+from .gateway_commands import add_gateway_commands, tell
 
 bench = typer.Typer(
     help="Measure what Palier costs on this machine, each figure beside a reference of the same run.",
@@ -53,7 +56,7 @@ def core(
     plan = QUICK if quick else FULL
     if rounds is not None:
         plan = plan._replace(rounds=rounds)
-    report = bench_core(plan, quick=quick, tell=lambda what: _tell(what, quiet=quiet or json_output))
+    report = bench_core(plan, quick=quick, tell=lambda what: tell(what, quiet=quiet or json_output))
     if json_output:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
         return
@@ -63,11 +66,6 @@ def core(
 
     console = Console()
     show(report, console if console.is_terminal else Console(width=WIDTH))
-
-
-def _tell(what: str, *, quiet: bool) -> None:
-    if not quiet:
-        typer.echo(f"measuring {what}", err=True)
 
 
 @bench.command(
@@ -97,8 +95,8 @@ def historian(
 
     Writes go to SQLite files and to an InfluxDB that it starts, both in a temporary folder (up to 4 GB), and
     stand between two runs of the same rows written barely: by one executemany, by one POST of lines made
-    before. Where influxd is not on PATH, or influxdb-client not installed (extra `influx`), the rest is
-    measured.
+    before. A month of 50 machines (2 GB) is read as tables, beside bare fetches. Where influxd is not on
+    PATH, or influxdb-client not installed (extra `influx`), the rest is measured.
     """
     from .machine import hold_blas_to_one_thread
 
@@ -109,7 +107,7 @@ def historian(
     if rounds is not None:
         plan = plan._replace(rounds=rounds)
     report = bench_historian(
-        plan, quick=quick, year=year, tell=lambda what: _tell(what, quiet=quiet or json_output)
+        plan, quick=quick, year=year, tell=lambda what: tell(what, quiet=quiet or json_output)
     )
     if json_output:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
@@ -146,7 +144,7 @@ def ingest(
     from .ingest import FULL, QUICK, bench_ingest
 
     plan = QUICK if quick else FULL
-    report = bench_ingest(plan, quick=quick, tell=lambda what: _tell(what, quiet=quiet or json_output))
+    report = bench_ingest(plan, quick=quick, tell=lambda what: tell(what, quiet=quiet or json_output))
     if json_output:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
         return
@@ -178,7 +176,7 @@ def page(
     """
     from .page import FULL, QUICK, bench_page
 
-    report = bench_page(QUICK if quick else FULL, tell=lambda what: _tell(what, quiet=quiet or json_output))
+    report = bench_page(QUICK if quick else FULL, tell=lambda what: tell(what, quiet=quiet or json_output))
     if json_output:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False, allow_nan=False))
         return
@@ -224,7 +222,7 @@ def detection(
 
     protocols = choose(find_protocols(), only or ())
     report = bench_detection(
-        data, protocols, tell=lambda protocol: _tell(protocol.title, quiet=quiet or json_output)
+        data, protocols, tell=lambda protocol: tell(protocol.title, quiet=quiet or json_output)
     )
     if write is not None:
         _write(write, markdown(report))
@@ -269,8 +267,8 @@ def simulators(
 
     if quick and write is not None:
         raise CommandError("--write needs all tables: leave out --quick", USAGE)
-    page = None if write is None else _page(write)
-    report = bench_simulators(quick=quick, tell=lambda what: _tell(what, quiet=quiet or json_output))
+    page = None if write is None else _page(write, replaced)
+    report = bench_simulators(quick=quick, tell=lambda what: tell(what, quiet=quiet or json_output))
     measured = markdown(report)
     if write is not None and page is not None:
         _write(write, replaced(page, measured))
@@ -280,10 +278,62 @@ def simulators(
         typer.echo(measured)
 
 
-def _page(path: Path) -> str:
-    """A page that can be written into: told before minutes of measuring, not after."""
-    from .simulators_tables import replaced
+@bench.command(
+    short_help="Models: months fitted, read and replayed, reloads under load, faults named.",
+    epilog="\b\nExample:\n  palier bench training --quick\n"
+    "  palier bench training --write docs/benchmarks.md",
+)
+def training(
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small plant: some seconds instead of some minutes.")
+    ] = False,
+    write: Annotated[
+        Path | None,
+        typer.Option(
+            "--write", metavar="FILE", help="Also write the tables into this page, between its marks."
+        ),
+    ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option("--workers", metavar="ADDRESS", help="Fit on this Dask cluster too: tcp://HOST:8786."),
+    ] = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure models: baselines of 50 machines over 90 days, a replay, a month read, a reload under load.
 
+    Fits stand beside one core and beside a loop of scikit-learn, reading beside a bare SELECT, the pause of a
+    reload beside that of seconds without one. Pumps with simulated faults, held out whole, ask whether a
+    classifier names what they have, and says "unidentified" where a fault was left out of its training.
+    Needs the extra `ml`; the reload also mosquitto.
+    """
+    from .machine import hold_blas_to_one_thread
+
+    hold_blas_to_one_thread()  # before anything imports numpy
+    from .training import FULL, QUICK, bench_training
+    from .training_tables import markdown, replaced, show
+
+    if quick and write is not None:
+        raise CommandError("--write needs all figures: leave out --quick", USAGE)
+    page = None if write is None else _page(write, replaced)
+    plan = QUICK if quick else FULL
+    report = bench_training(
+        plan, quick=quick, workers=workers, tell=lambda what: tell(what, quiet=quiet or json_output)
+    )
+    if write is not None and page is not None:
+        _write(write, replaced(page, markdown(report)))
+    if json_output:
+        typer.echo(json.dumps(report.as_json(), ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    console = Console()
+    show(report, console if console.is_terminal else Console(width=WIDTH))
+
+
+def _page(path: Path, replaced: Callable[[str, str], str]) -> str:
+    """A page that can be written into: told before minutes of measuring, not after."""
     try:
         page = path.read_text("utf-8")
         replaced(page, "")
@@ -299,3 +349,6 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CommandError(f"--write: {path} can't be written: {error.strerror or error}", USAGE) from error
+
+
+add_gateway_commands(bench)

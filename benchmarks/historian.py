@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from palier.historian.sqlite import SqliteHistorian
 
 from . import machine
+from .historian_month import MONTH, SOME, Stretch
 from .historian_report import (
     NO_CLIENT,
     NO_DASHBOARDS,
@@ -33,15 +34,19 @@ Tell = Callable[[str], None]
 
 
 class Plan(NamedTuple):
-    """How much is measured: `rows` are those that are asked of, `asked` how often each question is."""
+    """How much is measured: `rows` are those that are asked of, `asked` how often each question is, `months`
+    how often the `month` is read.
+    """
 
     rounds: int
     rows: int
     asked: int
+    month: Stretch
+    months: int
 
 
-FULL: Final = Plan(15, 10_000_000, 200)
-QUICK: Final = Plan(2, 200_000, 20)
+FULL: Final = Plan(15, 10_000_000, 200, MONTH, 3)
+QUICK: Final = Plan(2, 200_000, 20, SOME, 1)
 
 DASHBOARD_ASKED: Final = 5
 """How often each query of a dashboard is asked of each period; there are some four hundred."""
@@ -112,7 +117,7 @@ def _year(folder: Path, missing: tuple[str, ...], tell: Tell, *, quick: bool) ->
 
 
 def _sqlite(plan: Plan, folder: Path, found: _Found, tell: Tell) -> None:
-    from . import historian_queries, historian_writes
+    from . import historian_month, historian_queries, historian_writes
 
     tell("writes into SQLite")
     found.rates.extend(historian_writes.sqlite_rates(folder, plan.rounds))
@@ -122,10 +127,14 @@ def _sqlite(plan: Plan, folder: Path, found: _Found, tell: Tell) -> None:
     with closing(SqliteHistorian(file, read_only=True)) as historian:
         found.queries.extend(historian_queries.queries(historian, "SQLite", seconds, plan.asked))
     file.unlink()
+    tell(f"{plan.month.told} read out of SQLite")
+    load, rates = historian_month.sqlite_rates(folder, plan.month, plan.months)
+    found.loads.append(load)
+    found.rates.extend(rates)
 
 
 def _influx(plan: Plan, folder: Path, found: _Found, tell: Tell) -> None:
-    from . import historian_queries, historian_writes, influxd
+    from . import historian_month, historian_queries, historian_writes, influxd
 
     with influxd.running(folder / "influxd-writes") as server:
         tell("writes into InfluxDB")
@@ -138,3 +147,8 @@ def _influx(plan: Plan, folder: Path, found: _Found, tell: Tell) -> None:
         with closing(server.historian(historian_queries.DATABASE)) as historian:
             bare = partial(historian_queries.bare_trend, server)
             found.queries.extend(historian_queries.queries(historian, "InfluxDB", seconds, plan.asked, bare))
+    with influxd.running(folder / "influxd-month") as server:
+        tell(f"{plan.month.told} read out of InfluxDB")
+        load, rates = historian_month.influx_rates(server, plan.month, plan.months)
+        found.loads.append(load)
+        found.rates.extend(rates)

@@ -41,6 +41,7 @@ def feature_rows(n: int, start_ns: int = START_NS) -> Rows:
         name: table[:, i] for i, name in enumerate(NAMES)
     }
     fields["speed_rpm"] = np.full(n, MOTOR.speed_hz * 60)
+    fields["load_percent"] = np.full(n, 75.0)
     fields["zone"] = ["ABC"[i // 400 % 3] for i in range(n)]
     fields["frame"] = [f"{SITE}/gw-1:0123456789abcdef:{i // len(CHANNELS)}" for i in range(n)]
     return _of_plant(n, fields, start_ns)

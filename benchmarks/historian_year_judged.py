@@ -64,6 +64,7 @@ def _scores(places: Sequence[Place], times: npt.NDArray[np.int64], random: np.ra
         "leading": [LEADING] * n,
         "value": scatter(random, n),
         "alert": np.full(n, 4.0),
+        "residual_k": scatter(random, n),
         "frame": frames(len(places), times),
     }
     return rows_of("score", places, times, fields)

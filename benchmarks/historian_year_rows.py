@@ -69,7 +69,7 @@ def raw_day(
         values["speed_rpm"] = np.full(len(channels) * len(times), RPM)
         values["zone"] = ["A"] * (len(channels) * len(times))
         yield rows_of("feature", channels, times, {**values, "frame": frames(len(channels), times)})
-        slow = [(name, point, "T") for name in names for point in POINTS]
+        slow = _slow(names)
         yield _readings(slow, times, random)
         places = [(name, point, "") for name in names for point in ("", *POINTS)]
         yield _states(places, times, random)
@@ -83,7 +83,7 @@ def hours(extent: Extent, first_ns: int, n: int, random: np.random.Generator) ->
     times = first_ns + np.arange(n) * HOUR_NS
     for names in groups_of(extent.machines):
         channels = [(name, point, channel) for name in names for point in POINTS for channel in CHANNELS]
-        slow = [(name, point, "T") for name in names for point in POINTS]
+        slow = _slow(names)
         for of, field, places, text in (
             ("feature", VELOCITY, channels, ("zone", "A")),
             ("reading", "value", slow, ("unit", "°C")),
@@ -98,6 +98,12 @@ def hours(extent: Extent, first_ns: int, n: int, random: np.random.Generator) ->
                 text[0]: [text[1]] * rows,
             }
             yield rows_of(f"{of}_hourly", places, times, fields)
+
+
+def _slow(names: Sequence[str]) -> list[Place]:
+    """The temperatures of some machines: of each housing, and of the air at the first."""
+    of_housings = [(name, point, "T") for name in names for point in POINTS]
+    return [*of_housings, *((name, POINTS[0], "ambiante") for name in names)]
 
 
 def _names(first: int, stop: int) -> list[str]:

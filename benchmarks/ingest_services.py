@@ -45,11 +45,13 @@ def missing(store: str) -> str:
 
 
 @contextmanager
-def running(folder: Path, store: str, fleet: Fleet, more: Sequence[str] = ()) -> Iterator[House]:
+def running(
+    folder: Path, store: str, fleet: Fleet, more: Sequence[str] = (), *, settings: str = ""
+) -> Iterator[House]:
     """A house that works, and has ended behind the block.
 
-    With `more` it is not `palier ingest` that is run but `ingest_probe`, which is told that. Raises
-    ChildError, RuntimeError.
+    With `more` it is not `palier ingest` that is run but `ingest_probe`, which is told that. `settings` are
+    added to the ingest's own. Raises ChildError, RuntimeError.
     """
     with ExitStack() as stack:
         family = Family()
@@ -61,6 +63,8 @@ def running(folder: Path, store: str, fleet: Fleet, more: Sequence[str] = ()) ->
             pids["influxd"] = server.process.pid
             with config.open("a") as file:
                 file.write(f'\n[historian]\nurl = "{server.url}"\ndatabase = "{DATABASE}"\n')
+        with config.open("a") as file:
+            file.write(settings)
         stack.callback(family.stop)
         plan = brokers.plan("mosquitto", broker_port)
         broker = start("mosquitto", brokers.write(plan, folder), folder / "mosquitto.log")

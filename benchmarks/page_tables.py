@@ -31,7 +31,7 @@ def _parts(report: PageReport) -> Iterable[RenderableType]:
         )
     yield aims
     yield title("Viewers of a plant that commits a block each second")
-    loads = new_table("core", "core, asking", "latency", "95 %", "peak", "first byte")
+    loads = new_table("core", "core, asking", "latency", "95 %", "peak", "peak, spectra", "first byte")
     for load in report.loads:
         loads.add_row(
             f"{load.machines} machines, {load.viewers} viewers",
@@ -40,6 +40,7 @@ def _parts(report: PageReport) -> Iterable[RenderableType]:
             f"{load.latency_median_s:.2f} s",
             f"{load.latency_p95_s:.2f} s",
             f"{load.peak_mb:.0f} MB",
+            f"{load.spectra_peak_mb:.0f} MB",
             f"{1000 * load.first_byte_s:.0f} ms",
         )
     yield loads

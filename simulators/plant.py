@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.types import ChannelSpec, MachineSpec, PointSpec
+from models.types import ChannelSpec, MachineSpec, PointSpec, Quantity, is_ambient
 from palier.frames import Frame, Readings, Waveform
 from palier.source import ChannelBirth, Device
 
@@ -153,8 +153,9 @@ def _readings(machine: Machine, troubles: Sequence[Impairment], task: Task, end_
     places = slow_channels(machine.spec)
     values = []
     for point, channel in places:
-        value = machine.read(point, channel.quantity, end_s)
-        acting = [one for one in troubles if one.acts(end_s, point.id, channel.id)]
+        value = _read(machine, point, channel, end_s)
+        acts = [one for one in troubles if one.acts(end_s, point.id, channel.id)]
+        acting = [] if is_ambient(point.id, channel.id) else acts
         values.append(impairments.told(value, channel.quantity, acting))
     return Readings(
         machine=machine.spec.id,
@@ -163,6 +164,13 @@ def _readings(machine: Machine, troubles: Sequence[Impairment], task: Task, end_
         values=np.array(values, dtype="<f8")[:, None],
         unit=tuple(c.unit for c in task.channels),
     )
+
+
+def _read(machine: Machine, point: PointSpec, channel: ChannelSpec, end_s: float) -> float:
+    """A slow value; a temperature whose channel is called so is that of the air."""
+    if channel.quantity is Quantity.TEMPERATURE and is_ambient(point.id, channel.id):
+        return machine.ambient_c(end_s)
+    return machine.read(point, channel.quantity, end_s)
 
 
 def _waveform(

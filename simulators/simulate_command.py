@@ -1,8 +1,11 @@
-"""`palier simulate`."""
+"""`palier simulate`, and `palier simulate history`."""
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -74,7 +77,21 @@ BlockLength = Annotated[
 Node = Annotated[str, typer.Option(metavar="NAME", help="Name of the gateway, with --broker.")]
 
 
+simulation = typer.Typer(
+    help="Simulated machines, written to a recording (--out) or sent through an agent (--broker); "
+    "`history` makes months of a fleet's past.",
+    short_help="Simulated machines, as a recording, through an agent, or months of their past.",
+    epilog="\b\nExample:\n  palier simulate --machine P-101 --scenario demo --seconds 60 --out pump.npz\n"
+    "  palier simulate --scenario degradation --interval 3600 --seconds 86400 --out day.npz --truth\n"
+    "  palier simulate --broker 127.0.0.1:1883 --scenario demo\n"
+    "  palier simulate history past --seed 7",
+    invoke_without_command=True,
+)
+
+
+@simulation.callback()
 def simulate(
+    context: typer.Context,
     *,
     plant: PlantOption = None,
     machine: Machines = None,
@@ -91,13 +108,9 @@ def simulate(
     truth: TruthOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Simulated machines, written to a recording (--out) or sent through an agent (--broker).
-
-    Example:
-      palier simulate --machine P-101 --scenario demo --seconds 60 --out pump.npz
-      palier simulate --scenario degradation --interval 3600 --seconds 86400 --out day.npz --truth
-      palier simulate --broker 127.0.0.1:1883 --scenario demo
-    """
+    """Simulated machines, written to a recording (--out) or sent through an agent (--broker)."""
+    if context.invoked_subcommand:
+        return
     if (out is None) == (broker is None):
         raise CommandError("give either --out FILE.npz or --broker HOST:PORT", USAGE)
     table: dict[str, object] = {
@@ -120,6 +133,63 @@ def simulate(
         if truth:
             table["truth_file"] = str(Path(f"{node}.truth.jsonl").resolve())
         _feed(table, broker, node, seconds, quiet=quiet)
+
+
+@simulation.command(
+    "history",
+    short_help="Months of a fleet's past, in seconds: a data folder to train on.",
+    epilog="\b\nExample:\n  palier simulate history past --seed 7\n"
+    "  palier simulate history past --machines 4 --days 90 --seed 7",
+)
+def history(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The folder to make; must not be there yet.")
+    ],
+    *,
+    machines: Annotated[int, typer.Option(min=1, max=200, help="How many machines.")] = 21,
+    days: Annotated[float, typer.Option(min=0.5, max=400, help="How long their past is.")] = 40.0,
+    every: Annotated[
+        float, typer.Option("--interval", min=60, max=86_400, help="Seconds between blocks of a machine.")
+    ] = 2400.0,
+    seed: Seed = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """Make the past of a fleet of pumps and fans: faults that grow, alarms, verdicts, repairs.
+
+    The folder is one as an ingest leaves it, with plant.toml and with truth.json, which says what was wrong.
+    Samples go from the simulated sensors straight into the features; agent and broker have no part in it. The
+    same seed makes the same rows.
+    """
+    from palier.historian.base import HistorianError
+
+    from .fleet_history import make_history
+
+    try:
+        with _progress(quiet=quiet) as tell:
+            made = make_history(folder, machines=machines, days=days, seed=seed, every_s=every, tell=tell)
+    except ValueError as error:
+        raise CommandError(str(error), USAGE) from error
+    except (HistorianError, OSError) as error:
+        raise CommandError(f"{folder} can't be made: {error}") from error
+    if not quiet:
+        typer.echo(
+            f"{folder}: {made.machines} machines, {made.blocks} blocks, {made.alarms} alarms, "
+            f"{made.verdicts} verdicts"
+        )
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, of machines that are done."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task("palier simulate history", total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
 
 
 def _scenario(name: str) -> dict[str, object]:

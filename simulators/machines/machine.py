@@ -158,8 +158,15 @@ class Machine:
         """The noise of a point's sensors in the block that ends then."""
         return generator(self.key, "sensor", point.id, round(end_s * 1e6))
 
+    def ambient_c(self, seconds: float) -> float:
+        """Temperature of the air beside the machine at an instant, °C, as a Pt100 gives it."""
+        noise = normal(key_of(self.key, "pt100 of the air", round(seconds * 1e6)))
+        return float(self._air.at(np.array([seconds]), self._air_key)[0]) + PT100_NOISE_K * noise
+
     def read(self, point: PointSpec, quantity: Quantity, seconds: float) -> float:
-        """A slow value at an instant: °C, r/min or %, as its transmitter gives it; NaN for others."""
+        """A slow value at an instant: °C of the housing, r/min or %, as its transmitter gives it; NaN for
+        others.
+        """
         if quantity is Quantity.TEMPERATURE:
             noise = normal(key_of(self.key, "pt100", point.id, round(seconds * 1e6)))
             return self.temperature_c(point, seconds) + PT100_NOISE_K * noise

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks.detection_budget import PROTOCOL, Change, Plan, delays, false_alerts
 
 
+@pytest.mark.long
 def test_a_healthy_machine_alarms_less_than_once_a_month() -> None:
     assert false_alerts(Plan(12, 0.95, 7), machines=16).per_month < 1
 

@@ -21,6 +21,7 @@ from rich.console import Console
 from benchmarks import historian, historian_writes
 from benchmarks.historian_board import Shown, seen_by
 from benchmarks.historian_lines import as_rows, point_by_point
+from benchmarks.historian_month import SOME, Stretch
 from benchmarks.historian_report import AIMS, NO_CLIENT, NO_SERVER, NO_YEAR, Report, goals
 from benchmarks.historian_rows import NARROW, feature_rows, narrow_rows, shifted
 from benchmarks.historian_tables import show
@@ -31,7 +32,7 @@ from palier.historian.sqlite import SqliteHistorian
 
 pytest.importorskip("influxdb_client", reason="needs influxdb-client: pip install '.[influx]'")
 
-TINY = historian.Plan(1, 50_000, 3)
+TINY = historian.Plan(1, 50_000, 3, Stretch(1, 1), 1)
 
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("bench_historian")]  # one run for the file
@@ -82,7 +83,7 @@ def test_the_json_has_the_keys_that_programs_rely_on(printed: dict[str, Any]) ->
     assert {goal["key"] for goal in printed["goals"]} == {aim.key for aim in AIMS}
     assert all(rate["times"] > 0 and rate["us_per_row"] > 0 for rate in printed["rates"])
     assert all(step["us_per_line"] > 0 for step in printed["steps"])
-    assert {load["rows"] for load in printed["loads"]} == {200_000}
+    assert {load["rows"] for load in printed["loads"]} == {200_000, SOME.rows}
     assert all(0 < query["p50_ms"] <= query["p99_ms"] for query in printed["queries"])
     for goal in printed["goals"]:
         assert goal["met"] is not None or goal["note"]
@@ -94,6 +95,7 @@ def test_both_historians_are_measured(printed: dict[str, Any]) -> None:
     assert {query["store"] for query in printed["queries"]} == {"SQLite", "InfluxDB"}
     keys = {rate["key"] for rate in printed["rates"]}
     assert keys >= {"encoder_40", "encoder_feature", "sqlite_1000", "influxdb_1000"}
+    assert keys >= {"month_sqlite", "month_all", "month_influx"}
 
 
 @pytest.mark.skipif(shutil.which("influxd") is None, reason="influxd is not on PATH: apt install influxdb")
@@ -137,7 +139,7 @@ def test_without_a_server_the_rest_is_measured_and_it_says_why(without_server: R
     assert without_server.missing == (NO_SERVER,)
     found = {goal.aim.key: goal for goal in without_server.goals}
     unmeasured = {key for key, goal in found.items() if goal.met is None}
-    assert unmeasured == {"influx_write", "trend_influx", "trend_own", "dashboard"}
+    assert unmeasured == {"influx_write", "trend_influx", "trend_own", "month_influx", "dashboard"}
     assert found["trend_influx"].note == NO_SERVER
 
 

@@ -14,9 +14,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from palier import brokers
 from palier.brokers import BrokerError, BrokerKind
-from palier.children import accepts, free_port, start, stop, wait_until
+from palier.children import accepts, start, stop, wait_until
 from palier.frames import MAX_FRAME_BYTES
-from tests.support.services import mosquitto_path
+from tests.support.services import free_port, mosquitto_path
 from tests.support.waiting import eventually
 
 

@@ -17,7 +17,6 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from palier.asking import OperatorSettings
-from palier.children import free_port
 from palier.embedded import Agent
 from palier.historian.sqlite import SqliteHistorian
 from palier.locale import Catalogue
@@ -28,7 +27,7 @@ from simulators.demo import DemoOptions, cache_of, rate, source_of
 from simulators.interruptions import Interrupted, interruptions
 from simulators.screens import PlainScreen
 from tests.support.processes import mentioning
-from tests.support.services import mosquitto_path
+from tests.support.services import free_port, mosquitto_path
 from tests.support.stores import rows
 from tests.support.waiting import eventually
 
@@ -86,6 +85,7 @@ def run_here(folder: Path, **options: object) -> None:
     )
 
 
+@pytest.mark.long  # tests/whole looks at a first run in a browser
 def test_a_first_run_is_live_fills_its_history_and_leaves_nothing_when_it_is_stopped(tmp_path: Path) -> None:
     with running(tmp_path / "demo") as one:
         one.wait_for("Historique de 30 jours")

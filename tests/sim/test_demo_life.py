@@ -59,6 +59,7 @@ def crossing_h() -> float:
     return FROM_H + k - 1 + float((danger - x[k - 1]) / (x[k] - x[k - 1]))
 
 
+@pytest.mark.long
 def test_the_pump_reaches_its_danger_within_three_minutes_and_was_sound_for_half_of_one() -> None:
     x = acceleration()
     minutes = crossing_h() / 24
@@ -66,6 +67,7 @@ def test_the_pump_reaches_its_danger_within_three_minutes_and_was_sound_for_half
     assert x[-FROM_H : 12 - FROM_H].max() < 1.25 * level()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("now_h", range(49, 58))
 def test_the_interval_holds_the_truth_whenever_it_is_asked(now_h: int) -> None:
     known = acceleration()[: now_h - 1 - FROM_H]  # the hour that runs has no row yet

@@ -32,7 +32,7 @@ def story() -> Story:
 
 def test_an_alarm_is_told_when_it_comes_is_explained_and_gets_worse(story: Story) -> None:
     (first,) = story.of_alarms([ALARM])
-    assert first == f"P-101, point 2 : alerte. {PAGE}machine/P-101"
+    assert first == f"P-101, point 2\u00a0: alerte. {PAGE}machine/P-101"
     assert not [*story.of_alarms([ALARM])]
     found = Finding(1, fault="outer_ring", confidence=0.9, severity=3, action="plan", task="replace_bearing")
     (explained,) = story.of_alarms([replace(ALARM, found=found)])
@@ -63,7 +63,7 @@ def test_a_life_is_told_with_its_interval_and_a_refusal_is_none(story: Story) ->
     hours = {name: np.array([h, np.nan]) for name, h in zip(LIFE_FIELDS, (8.0, 14.4, 25.0), strict=True)}
     lives = Table(np.array([5, 5]), ("P-101", "C-201"), ("2", "1"), ("", ""), hours)
     (line,) = story.of_lives(lives)
-    assert "14 h (P10 à P90 : 8,0 à 25 h)" in line
+    assert "14\u00a0h (P10 à P90\u00a0: 8,0 à 25\u00a0h)" in line
     assert not [*story.of_lives(lives)]
 
 

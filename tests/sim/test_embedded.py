@@ -43,7 +43,7 @@ def scored(plant: EmbeddedPlant) -> Callable[[], int]:
     return count
 
 
-@pytest.mark.parametrize("kind", ["mosquitto", "iotcore"])
+@pytest.mark.parametrize("kind", ["mosquitto", pytest.param("iotcore", marks=pytest.mark.long)])
 def test_a_block_crosses_the_whole_plant(kind: BrokerKind, tmp_path: Path) -> None:
     require(kind)
     with EmbeddedPlant(tmp_path / "run", sample_plant_path(), broker=kind, console_port=0) as plant:
@@ -57,6 +57,7 @@ def test_a_block_crosses_the_whole_plant(kind: BrokerKind, tmp_path: Path) -> No
     assert not any(answers(port) for port in ports.values())
 
 
+@pytest.mark.long
 def test_a_part_that_dies_can_be_started_again_and_without_a_console_port_there_is_no_page(
     tmp_path: Path,
 ) -> None:

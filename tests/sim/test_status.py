@@ -80,7 +80,14 @@ def test_a_machine_is_its_own_state_and_its_worst_levels() -> None:
 def test_a_line_in_french() -> None:
     status = read_status(historian(), PLANT)[0]  # type: ignore[arg-type]
     cells = status_line(status, Catalogue("fr"), NOW_NS)
-    assert cells == ("A", "Machine A", "A alerte (L)", "7,3 mm/s eff.", "53,3 °C", "il y a 3 min")
+    assert cells == (
+        "A",
+        "Machine A",
+        "A alerte (L)",
+        "7,3\u00a0mm/s eff.",
+        "53,3\u00a0°C",
+        "il y a 3\u00a0min",
+    )
 
 
 def test_a_machine_without_data_is_waiting() -> None:
@@ -94,7 +101,7 @@ def test_every_language_has_every_line(lang: str) -> None:
     assert not any("demo." in cell or "{" in cell for cell in status_line(status, Catalogue(lang), NOW_NS))
 
 
-ROWS = [("A", "Machine A", "N normal", "2,0 mm/s eff.", "50,0 °C", "il y a 3 s")]
+ROWS = [("A", "Machine A", "N normal", "2,0\u00a0mm/s eff.", "50,0\u00a0°C", "il y a 3 s")]
 
 
 def test_a_pipe_gets_a_line_when_something_changes() -> None:
@@ -129,4 +136,4 @@ def test_a_terminal_gets_a_table() -> None:
     with LiveScreen(Console(file=out, width=200, force_terminal=True)) as screen:
         screen.say("Page")
         screen.show(ROWS)
-    assert "2,0 mm/s eff." in out.getvalue()
+    assert "2,0\u00a0mm/s eff." in out.getvalue()

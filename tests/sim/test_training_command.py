@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from palier.children import free_port
 from palier.historian.folder import DataFolder
 from palier.training_results import TrainingFolder
 from simulators import demo_command, training
@@ -23,7 +22,7 @@ from simulators.run_folder import RunFolderError, locked
 from simulators.training import TrainingOptions, session_of
 from tests.shared.test_training import result
 from tests.support.commands import app_of
-from tests.support.services import mosquitto_path
+from tests.support.services import free_port, mosquitto_path
 from tests.support.waiting import eventually
 
 ONE = """title = "Une machine"
