@@ -30,7 +30,7 @@ trap again EXIT
 case "$running" in *ingest*) compose stop ingest >&2 ;; esac
 # shellcheck disable=SC2086
 [ -z "$running" ] || compose stop $running >&2
-compose run --rm --no-deps -T --entrypoint tar volumes -C /volumes -cf - broker data grafana influxdb \
+compose run --rm --no-deps -T --entrypoint tar volumes -C /volumes -cf - broker data grafana influxdb page \
   >"$target/volumes.tar"
 trap - EXIT
 again

@@ -40,7 +40,7 @@ compose build --quiet volumes
 compose run --rm --no-deps -T --entrypoint sh volumes -c "
   set -e
   cd /volumes
-  find broker data grafana influxdb -mindepth 1 -delete
+  find broker data grafana influxdb page -mindepth 1 -delete
   tar -xpf -
-  chown -R $uid:$gid broker data grafana influxdb" <"$source/volumes.tar"
+  chown -R $uid:$gid broker data grafana influxdb page" <"$source/volumes.tar"
 exec_compose up --detach --build --wait

@@ -6,11 +6,15 @@ has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 has mosquitto || packages="$packages mosquitto"
 has influxd || packages="$packages influxdb"
 has chromium || packages="$packages chromium"
+# Shows what a process makes durable before it says so.
+has strace || packages="$packages strace"
+# What a sound interface is read with.
+ldconfig -p 2>/dev/null | grep -q libportaudio || packages="$packages libportaudio2"
 # What a report's PDF is set with: Pango, and a font that has Arabic too.
 ldconfig -p 2>/dev/null | grep -q libpangoft2 || packages="$packages libpangoft2-1.0-0"
 [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || packages="$packages fonts-dejavu-core"
 if [ -z "$packages" ]; then
-  echo "mosquitto, influxd and chromium are there."
+  echo "mosquitto, influxd, chromium and strace are there."
   exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1; then

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from edge_agent.settings import load_settings as load_agent_settings
 from ingest.settings import IngestSettings
 from palier.brokers import MESSAGE_LIMIT
 from palier.provision import layout
+from palier.provision.making import Wanted, provision
 from palier.settings import load_settings
 from tests.support.compose_rules import faults
 
@@ -179,16 +181,28 @@ def test_services_find_broker_and_secrets_where_compose_puts_them() -> None:
     ingest = load_settings(IngestSettings, COMPOSE / "ingest.toml")
     page = load_settings(ConsoleSettings, COMPOSE / "console.toml")
     agent = load_agent_settings(COMPOSE / "agent.toml")
-    for broker in (ingest.broker, agent.broker):
+    assert page.broker is not None
+    for broker in (ingest.broker, agent.broker, page.broker):
         assert (broker.host, broker.port, broker.insecure) == ("broker", layout.BROKER_PORT, False)
     wanted = {
         "ingest": {ingest.broker.password_file, ingest.broker.tls_ca, ingest.historian.token_file},
-        "console": {page.historian.token_file},
+        "console": {page.broker.password_file, page.broker.tls_ca, page.historian.token_file},
     }
     for name, files in wanted.items():
         assert {Path("/run/secrets", secret) for secret in services[name]["secrets"]} == files
     assert agent.broker.password_file == COMPOSE / "gateway" / "password"
     assert agent.broker.username == agent.node == "demo"
+
+
+def test_the_page_s_first_account_is_made_where_the_page_looks_for_it() -> None:
+    services, page = compose()["services"], load_settings(ConsoleSettings, COMPOSE / "console.toml")
+    assert page.accounts is not None
+    assert services["console"]["environment"]["PALIER_CONSOLE_ACCOUNTS"] == str(page.accounts)
+    assert f"page:{page.accounts.parent}" in services["console"]["volumes"]
+    (mounted,) = services["accounts"]["volumes"]
+    command = services["accounts"]["entrypoint"][-1]
+    assert f"--accounts {mounted.removeprefix('page:')}/{page.accounts.name} " in command
+    assert services["console"]["depends_on"]["accounts"] == {"condition": "service_completed_successfully"}
 
 
 def test_health_is_asked_where_it_is_answered() -> None:
@@ -225,6 +239,22 @@ def test_grafana_finds_what_its_provisioning_names() -> None:
     assert all((mounts[str(inside)] / path.relative_to(inside)).is_dir() for path in named)
     addresses = {url for text in texts for url in re.findall(r"url: (http://influxdb\S*)", text)}
     assert addresses == {load_settings(IngestSettings, COMPOSE / "ingest.toml").historian.url}
+
+
+def test_grafana_has_a_password_of_its_own_and_lets_nobody_else_in(tmp_path: Path) -> None:
+    grafana = compose()["services"]["grafana"]
+    environment = grafana["environment"]
+    assert environment["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/secrets/grafana_admin_password"
+    assert "grafana_admin_password" in grafana["secrets"]
+    for closed in ("GF_USERS_ALLOW_SIGN_UP", "GF_AUTH_ANONYMOUS_ENABLED"):
+        assert environment[closed] == "false"
+    assert not [key for key in environment if key.startswith("GF_AUTH_ANONYMOUS_ORG")]
+    made = set()
+    for name in ("a", "b"):
+        provision(tmp_path / name, Wanted(site="usine"), datetime.now(UTC))
+        made.add((tmp_path / name / "secrets/grafana_admin_password").read_text())
+    assert len(made) == 2
+    assert all(re.fullmatch("[0-9a-f]{64}", password) for password in made)
 
 
 def broker_conf() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`make up`: deploy/up.sh as it is; the `docker` on PATH notes what it is asked, and provisions for real."""
+"""`make up`: deploy/up.sh as it is; the `docker` on PATH notes what it is asked, and provisions on demand."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ DOCKER = f"""#!/bin/sh
 echo "$*" >>calls
 case "$*" in
 *" provision "*)
+  if ! [ -e for_real ]; then touch deploy/provision/provision.json && exit; fi
   while [ "$1" != provision ]; do shift; done
   shift
   exec {sys.executable} -P -m palier provision deploy/provision --plant deploy/compose/plant.toml "$@" ;;
@@ -52,6 +53,9 @@ class Checkout:
         docker.write_text(DOCKER)
         docker.chmod(0o755)
         (self.folder / "running").touch()
+
+    def provision_for_real(self) -> None:
+        (self.folder / "for_real").touch()
 
     def up(self) -> subprocess.CompletedProcess[str]:
         (self.folder / "calls").unlink(missing_ok=True)
@@ -122,6 +126,7 @@ def test_an_env_without_a_plant_is_stopped_at_too(edited: Checkout) -> None:
 
 
 def test_the_second_run_provisions_and_starts(edited: Checkout) -> None:
+    edited.provision_for_real()
     done = edited.up()
     assert done.returncode == 0, done.stderr
     assert edited.calls == [BUILD, provisioned("--host broker.example.org"), RUNNING, START]
@@ -145,6 +150,7 @@ def test_a_user_that_is_given_stays(edited: Checkout) -> None:
 
 
 def test_settings_that_were_changed_reach_a_running_host(edited: Checkout) -> None:
+    edited.provision_for_real()
     edited.up()
     edited.env(PALIER_HOSTS='"broker.example.org 192.0.2.7"', COMPOSE_PROFILES="demo")
     (edited.folder / "running").write_text("broker\ningest\nconsole\n")
@@ -167,6 +173,7 @@ def test_a_plant_that_was_changed_is_read_anew(edited: Checkout) -> None:
 
 
 def test_the_plant_of_another_site_is_refused_before_anything_is_touched(edited: Checkout) -> None:
+    edited.provision_for_real()
     edited.up()
     edited.plant.write_text(edited.plant.read_text().replace('id = "khouribga"', 'id = "elsewhere"', 1))
     done = edited.up()
@@ -176,6 +183,7 @@ def test_the_plant_of_another_site_is_refused_before_anything_is_touched(edited:
 
 
 def test_secrets_are_not_made_anew(edited: Checkout) -> None:
+    edited.provision_for_real()
     edited.up()
     before = {file: file.read_bytes() for file in sorted(edited.secrets.rglob("*")) if file.is_file()}
     assert len(before) > 10
