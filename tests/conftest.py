@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,40 @@ from tests.support.influx_front import Front, running_front
 from tests.support.influxd import Influxd, running_influxd
 from tests.support.services import Mosquitto, running_mosquitto
 
+_HOMES = count()
+
+LAST_LINES = 30
+
 settings.register_profile("default", deadline=None)  # two shared cores: a slow example is no failure
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the last lines of the logs in a failed test's folder beside its failure: they mostly say why."""
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and folder is not None:
+        for log in sorted(folder.rglob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+            report.sections.append((f"end of {log.relative_to(folder)}", "\n".join(lines)))
+    return report
+
+
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting of the person who runs the tests reaches them, and nothing is written to their home."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No setting of the person who runs the tests reaches them, and nothing is written to their home.
+
+    A test's own home has a name, and is there once something is put into it: a folder made and removed for
+    each of some thousands of tests takes longer than most of them.
+    """
     for name in [n for n in os.environ if n.startswith("PALIER_")]:
         if name not in {"PALIER_DATA", "PALIER_REQUIRE_SERVICES"}:
             monkeypatch.delenv(name)
-    monkeypatch.setenv("PALIER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PALIER_HOME", str(tmp_path_factory.getbasetemp() / f"home-{next(_HOMES)}"))
 
 
 @pytest.fixture

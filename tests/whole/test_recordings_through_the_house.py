@@ -55,7 +55,8 @@ def ledger_of(plant: EmbeddedPlant) -> dict[str, Any]:
     return dict(json.loads(ledger.stdout.splitlines()[0]))
 
 
-@pytest.mark.parametrize("broker", ["mosquitto", pytest.param("iotcore", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("broker", ["mosquitto", "iotcore"])
 def test_each_damaged_ring_shows_the_lines_of_its_own_defect(broker: BrokerKind, tmp_path: Path) -> None:
     """21 records of a rig go in, 21 are stored and accounted for, and each ring defect's own line leads."""
     if broker == "mosquitto":
