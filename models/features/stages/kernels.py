@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 LANES: Final = 128
 """Maxima are kept in so many lanes: one maximum of a row does not become SIMD, a row of maxima does."""
 
+RUN: Final = 128
+"""Samples that are summed in float32 before their sum goes to the others' in float64. The processor chooses
+how many accumulators it uses, and one that meets the same phase of a tone each time gathers its rounding.
+"""
+
 SMALLEST: Final = np.finfo(np.float32).tiny
 """The smallest power of two to divide by: the reciprocal of a smaller one is infinite."""
 
@@ -55,11 +60,14 @@ def _compiled(*signatures: Any) -> Callable[[F], F]:
 
 @numba.njit(fastmath=_FAST, error_model="numpy")
 def _mean(row: FloatArray) -> np.float32:
-    total = np.float32(0)
-    for j in range(row.size):
-        total += np.float32(row[j])
+    total = np.float64(0)
+    for start in range(0, row.size, RUN):
+        part, run = row[start : start + RUN], np.float32(0)
+        for j in range(part.size):
+            run += np.float32(part[j])
+        total += run
     if np.isfinite(total):
-        return np.float32(total / np.float32(row.size))
+        return np.float32(total / row.size)
     # Large samples left float32 together: each for itself does not. What is not finite stays so.
     share, mean = np.float32(1) / np.float32(row.size), np.float32(0)
     for j in range(row.size):
@@ -102,15 +110,19 @@ def _moments(row: FloatArray, sums: FloatArray) -> None:
     for p in range(parts):
         size = row.size // parts
         part = row[p * size : (p + 1) * size]
-        first = second = third = fourth = np.float32(0)
-        for j in range(part.size):
-            x = part[j]
-            square = x * x
-            first += x
-            second += square
-            third += square * x
-            fourth += square * square
-        sums[0, p], sums[1, p], sums[2, p], sums[3, p] = first, second, third, fourth
+        a = b = c = d = np.float64(0)
+        for start in range(0, size, RUN):
+            run = part[start : start + RUN]
+            first = second = third = fourth = np.float32(0)
+            for j in range(run.size):
+                x = run[j]
+                square = x * x
+                first += x
+                second += square
+                third += square * x
+                fourth += square * square
+            a, b, c, d = a + first, b + second, c + third, d + fourth
+        sums[0, p], sums[1, p], sums[2, p], sums[3, p] = a, b, c, d
 
 
 @_compiled(*(numba.void(samples, _WINDOW, _ROWS, _ROWS, _ROWS, _SUMS) for samples in _SAMPLES))
