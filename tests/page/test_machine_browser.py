@@ -121,6 +121,41 @@ def test_a_part_is_enlarged_and_left_again(browser: Browser, address: str) -> No
             page.keyboard.press("Escape")
 
 
+HELD = """(() => {
+    const was = fetch;
+    window.held = [];
+    window.fetch = async (url, options) => {
+        if (window.holds && /kind=velocity/.test(url) && !/from=/.test(url)) {
+            await new Promise((release) => held.push(release));
+        }
+        return was(url, options);
+    };
+})()"""
+"""The whole velocity spectrum is asked for once it is released."""
+
+
+def test_lines_that_come_after_later_ones_are_not_shown(browser: Browser, address: str) -> None:
+    """The whole was asked for, then a part; the part's lines come first."""
+    with opened(browser) as (page, _):
+        page.add_init_script(HELD)
+        page.goto(f"{address}?range=30d")
+        whole = shown(page, "spectrum")
+        page.evaluate("holds = true")
+        page.locator("#spectrum").focus()
+        page.keyboard.press("End")
+        page.keyboard.press("Escape")
+        page.wait_for_function("held.length")
+        page.keyboard.press("+")
+        page.wait_for_function(f"before => ({DRAWN})('spectrum') !== before", arg=whole)
+        part = page.evaluate(DRAWN, "spectrum")
+        with page.expect_event(
+            "requestfinished", lambda one: "kind=velocity" in one.url and "from=" not in one.url
+        ):
+            page.evaluate("held.forEach((release) => release())")
+        page.evaluate("() => new Promise((done) => requestIdleCallback(done))")  # what came is drawn
+        assert page.evaluate(DRAWN, "spectrum") == part
+
+
 @pytest.mark.long
 def test_another_date_stands_behind_and_beside(browser: Browser, address: str) -> None:
     with opened(browser) as (page, _):

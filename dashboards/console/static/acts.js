@@ -64,14 +64,16 @@ function after(form, told) {
   }
 }
 
+const onTheirWay = new Set(); // and not marked on the button, which the stream may draw anew meanwhile
+
 document.addEventListener("submit", async (submitted) => {
   const form = submitted.target;
   if (!form.dataset?.send) return;
   submitted.preventDefault();
   const button = submitted.submitter;
-  const pressed = button ?? form; // one form may serve many rows, each with a button of its own
-  if (pressed.dataset.busy) return; // pressed twice: once is enough
-  pressed.dataset.busy = "yes";
+  const pressed = button?.value || form; // one form may serve many rows, each with a button of its own
+  if (onTheirWay.has(pressed)) return; // pressed twice: once is enough
+  onTheirWay.add(pressed);
   button?.setAttribute("aria-busy", "true");
   try {
     const told = await send(form, button);
@@ -86,7 +88,7 @@ document.addEventListener("submit", async (submitted) => {
   } catch (error) {
     say("unanswered", error instanceof TypeError ? words.js_unreachable : error.message);
   } finally {
-    delete pressed.dataset.busy;
+    onTheirWay.delete(pressed);
     button?.removeAttribute("aria-busy");
   }
 });

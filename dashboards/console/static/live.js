@@ -136,6 +136,26 @@ async function lookForSession() {
   document.getElementById("main").prepend(note);
 }
 
+// An element that is drawn anew between press and release loses its click: news wait for the release. Not for ever,
+// for a press may end where no page hears of it.
+const PRESS_MS = 5000;
+
+let held = null; // the timer of a press that lasts
+const waiting = [];
+
+function hold(ms) {
+  clearTimeout(held);
+  held = setTimeout(release, ms);
+}
+
+function release() {
+  held = null;
+  for (const show of waiting.splice(0)) show();
+}
+
+addEventListener("pointerdown", (press) => { if (press.button === 0) hold(PRESS_MS); }, true);
+for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => hold(0), true); // the click comes first
+
 /** Follow the stream; `handlers` maps names of events to functions of their data. */
 export function follow(handlers) {
   handlers = { shell, ...handlers };
@@ -145,7 +165,9 @@ export function follow(handlers) {
     for (const name of ["shell", "overview", "alarms", "alarm", "machine", "beat"]) {
       source.addEventListener(name, (message) => {
         const data = heard(message);
-        handlers[name]?.(data);
+        const show = () => handlers[name]?.(data);
+        if (held === null) show();
+        else waiting.push(show);
       });
     }
     source.onerror = () => { lost ??= performance.now(); };

@@ -88,13 +88,16 @@ function spectrumReader(id, kind, top) {
   chart.options.top = top;
   let shown = "";
   let then = null;
+  let asked = 0;
   async function read(from = null, to = null) {
+    const mine = ++asked;
     const what = kind();
     const part = from === null ? { to: Math.min(chart.options.top, 1e9) } : { from, to };
     const [now, other] = await Promise.all([
       ask("lines", { kind: what, ...part }),
       thenAt ? ask("lines", { kind: what, ...part, at: thenAt }) : null,
     ]);
+    if (mine !== asked) return; // something else was asked for meanwhile, and may have come already
     then = other && now && other.ts_ms !== now.ts_ms ? other : null;
     const note = element(`${id}-note`);
     chart.frame.say(now ? null : settings.away ? told.away : words.chart_no_spectrum);
