@@ -4,10 +4,10 @@ A commit is durable when it returns (WAL, synchronous=FULL). The file keeps a fr
 not the message: what depends on the moment of sending is written at the moment of sending.
 
 Acknowledged rows stay until their bytes are needed, so that a host that lost its store can ask again; beside
-them stand waveforms that nobody asked for yet (`outbox_retained`). At the cap the oldest of these two go
-first, then the oldest waveforms, then the oldest readings, which are small; what was not acknowledged counts
-as dropped, with its reason: "cap", or "disk" where another program left no room. A damaged file is set aside,
-at the start or while running, and one of a new epoch begins.
+them stand waveforms that nobody asked for yet (`outbox_retained`), in three quarters of the cap at most. At
+the cap the oldest of these two go first, then the oldest waveforms, then the oldest readings, which are
+small; what was not acknowledged counts as dropped, with its reason: "cap", or "disk" where another program
+left no room. A damaged file is set aside, at the start or while running, and one of a new epoch begins.
 
 Errors: OutboxError (a human must act: another edge's file, a newer version, another agent running on it) and
 OutboxFullError (the disk refuses: try again later).
@@ -135,6 +135,7 @@ class Outbox(OutboxStore):
             if self.sure is not None:
                 forked.note(db, self.sure)
             done = retained.release(db, wish, self.epoch, budget)
+            self._retained_bytes = retained.taken(db)
             kept = NO_NOTES if notes is None or not done.seqs else notes(done.bytes)
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", kept.items())
             return done
@@ -290,51 +291,85 @@ class Outbox(OutboxStore):
         *,
         grow: bool,
     ) -> Kept:
-        dropped = self._make_room(db, packed, grow=grow)
+        fitting, dropped = self._make_room(db, packed, grow=grow)
         if self.sure is not None:
             forked.note(db, self.sure)
         if lost:
             gone.skip(db, lost, "disk")
         seqs: list[int] = []
         held: list[int] = []
-        for row in packed:
+        for row in fitting:
             if row.retained_of is not None:
                 retained.insert(db, row, row.retained_of)
+                self._retained_bytes += retained.in_file(row.size)
                 continue
             seqs.append(rows.insert(db, row))
             held += seqs[-1:] if row.stamp.held else []
         db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes.items())
-        self._bytes += sum(row.size for row in packed)
+        self._bytes += sum(row.size for row in fitting)
         if grow:
             self._reserve.hold()
         given = (seqs[0], seqs[-1]) if seqs else None
         return Kept(self.epoch, given, refused, dropped, ranges.of(held), len(packed) - len(seqs))
 
-    def _make_room(self, db: sqlite3.Connection, packed: Sequence[Packed], *, grow: bool) -> Ranges:
-        """Delete what is needed least until the rows fit under the cap and in the pages of the file."""
-        need = sum(row.size for row in packed)
-        pages = room.pages_for(packed)
+    def _make_room(
+        self, db: sqlite3.Connection, packed: Sequence[Packed], *, grow: bool
+    ) -> tuple[list[Packed], Ranges]:
+        """Delete what is needed least until the rows fit under the cap and in the pages of the file. The rows
+        that fit, and the seqs that went for them: none goes for a row that is to be retained.
+        """
         tight = self._pages.limit(self._folder, grow=grow)
-        dropped: list[int] = []
-        while self._bytes + need > self._cap or not self._pages.fit(pages):
-            row = room.next_to_go(db)
-            if row is None:
+        fitting, dropped = self._bound_retained(db, packed), list[int]()
+        while self._bytes + sum(row.size for row in fitting) > self._cap or not self._pages.fit(
+            room.pages_for(fitting)
+        ):
+            found = room.next_to_go(db)
+            if (found is None or not found[2]) and _leave_out(db, fitting):
+                continue
+            if found is None:
                 break
-            seq, size, acked = row
+            seq, size, acked = found
             self._delete(db, seq, size)
             if not acked:
                 dropped.append(seq)
         for lo, hi in ranges.of(dropped):
             gone.note(db, lo, hi, "disk" if tight else "cap")
-        return ranges.of(dropped)
+        return fitting, ranges.of(dropped)
+
+    def _bound_retained(self, db: sqlite3.Connection, packed: Sequence[Packed]) -> list[Packed]:
+        """Give up the oldest of what is retained until it keeps within its part; the rows that come then."""
+        fitting = list(packed)
+        most = room.retained_most(self._cap, self._retained_bytes)
+        while (
+            self._retained_bytes
+            + sum(retained.in_file(row.size) for row in fitting if row.retained_of is not None)
+            > most
+        ):
+            found = retained.oldest(db)
+            if found is not None:
+                self._delete(db, -found[0], found[1])
+            elif not _leave_out(db, fitting):
+                break
+        return fitting
 
     def _delete(self, db: sqlite3.Connection, seq: int, size: int) -> None:
         self._bytes -= size
         if seq < 0:
+            self._retained_bytes -= retained.in_file(size)
             retained.give_up(db, -seq)
             return
         db.execute("DELETE FROM frame WHERE seq = ?", (seq,))
         db.execute("DELETE FROM body WHERE seq = ?", (seq,))
+
+
+def _leave_out(db: sqlite3.Connection, fitting: list[Packed]) -> bool:
+    """Give up the oldest of those that come to be retained, before it is written; False where none does."""
+    coming = [row for row in fitting if row.retained_of is not None]
+    if not coming:
+        return False
+    fitting.remove(min(coming, key=lambda row: row.end_ns))
+    retained.count_given_up(db)
+    return True
 
 
 def open_outbox(folder: Path, edge: str, *, draw_epoch: Callable[[], str], cap_bytes: int) -> Outbox:

@@ -6,7 +6,8 @@ acquired, wait, are sent and acknowledged as any other. A row is one or the othe
 is one transaction.
 
 When room is needed the oldest of what nobody waits for goes first: these rows, and those that the host has.
-So both reach back equally far. What was given up is counted, for people.
+So both reach back equally far. They take a part of the cap at most (`outbox_room`): the rest is for frames
+that have a number. What was given up is counted, for people.
 
 The tables came without a new version of the file: an agent of before opens it, and leaves them alone. The
 body of a row stands in `body` under its negative id.
@@ -37,6 +38,9 @@ machines than a gateway has. An answered one that gave way would never be asked 
 WISH_AHEAD_NS: Final = 86_400 * 10**9
 """How far ahead of the moment it came a request may reach: one for ever would undo the mode. That moment is
 no earlier than the time asked for begins: a gateway's clock may be days behind until a server sets it."""
+
+PAGE: Final = 4096
+PAGE_USED: Final = 4092  # by what a row is too large to have beside others: four bytes name the next page
 
 GIVEN_UP: Final = "retained_given_up"
 _WISHES: Final = "wishes"
@@ -134,6 +138,17 @@ def _number(db: sqlite3.Connection, row: int) -> int:
     return seq
 
 
+def in_file(size: int) -> int:
+    """What a row of so many bytes takes of the file, whose pages are whole."""
+    return (size // PAGE_USED + 1) * PAGE
+
+
+def taken(db: sqlite3.Connection) -> int:
+    """What all rows take of the file."""
+    sql = f"SELECT coalesce(sum(bytes / {PAGE_USED} + 1), 0) * {PAGE} FROM retained"  # noqa: S608 - ours
+    return int(db.execute(sql).fetchone()[0])
+
+
 def oldest(db: sqlite3.Connection) -> tuple[int, int, int] | None:
     """(id, bytes, end_ns) of the row that is given up first."""
     row: tuple[int, int, int] | None = db.execute(
@@ -146,6 +161,11 @@ def give_up(db: sqlite3.Connection, row: int) -> None:
     """Delete one for good, and count it."""
     db.execute("DELETE FROM retained WHERE id = ?", (row,))
     db.execute("DELETE FROM body WHERE seq = ?", (-row,))
+    count_given_up(db)
+
+
+def count_given_up(db: sqlite3.Connection) -> None:
+    """One more for which there was no room."""
     db.execute(
         "INSERT INTO meta VALUES (?, '1') ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1",
         (GIVEN_UP,),

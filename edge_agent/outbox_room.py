@@ -15,6 +15,16 @@ from .outbox_rows import Packed
 SMALLEST_PAGES: Final = 512  # 2 MB: the empty tables, and room to move
 PAGES_APART: Final = 8  # what the trees may need beside the rows themselves
 
+RETAINED_SHARE: Final = 0.75
+"""The part of the cap that retained waveforms may take. An agent of before can't give them up, for it does
+not know them: after a return to it the rest is all the room that new frames have while the link is down. The
+rest of the default of 4 GB is half a day of one 25 kB frame a second; and of the time that what is retained
+could reach back it still reaches back three quarters."""
+
+DOWN_BYTES: Final = 16_000_000
+"""What is retained above its part, by an agent of before this bound or a cap that was larger, goes by so much
+with each commit: all at once would hold up sampling for as long as a card takes to read a gigabyte."""
+
 _OLDEST_RAW: Final = "SELECT seq, bytes, acked FROM frame ORDER BY acked DESC, raw DESC, seq LIMIT 1"
 _OLDEST_ACKED: Final = """
 SELECT seq, bytes, acked, end_ns FROM (
@@ -60,6 +70,11 @@ class Pages:
 
     def _pragma(self, name: str) -> int:
         return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def retained_most(cap_bytes: int, taken: int) -> int:
+    """How much of the file retained rows may take after the next commit, of which they take `taken` now."""
+    return max(int(cap_bytes * RETAINED_SHARE), taken - DOWN_BYTES)
 
 
 def pages_for(packed: Sequence[Packed]) -> int:

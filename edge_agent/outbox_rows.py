@@ -39,7 +39,8 @@ of which a gateway with blocks of 4 MB has 60 MB."""
 class Kept:
     """What became of a `put`: the seqs given (None when none was), and what had to go for them.
 
-    `held` says that none of them may be sent before the clock is right. `retained` got no seq.
+    `held` says that none of them may be sent before the clock is right. `retained` got no seq; where
+    there was no room to retain one, it is among them and counted as given up.
     """
 
     epoch: str

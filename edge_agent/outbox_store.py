@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import outbox_forked as forked
+from . import outbox_retained as retained
 from . import outbox_room as room
 from .disk import Reserve, damaged, wants_room
 from .outbox_file import FILE_NAME, Guard, OutboxError, delete_aside, meta, move_aside, open_file
@@ -44,6 +45,7 @@ class OutboxStore:
         self._reserve = Reserve(folder)
         self._lock = threading.Lock()
         self._bytes = 0
+        self._retained_bytes = 0  # of the file: whole pages
         self._db: sqlite3.Connection | None = None
         self._closed = False
         try:
@@ -71,11 +73,19 @@ class OutboxStore:
             self._bytes = sum(
                 db.execute(_BYTES_OF.format(table)).fetchone()[0] for table in ("frame", "retained")
             )
+            self._retained_bytes = retained.taken(db)
             self._pages = room.Pages(db, self._cap)
         except BaseException:
             db.close()
             raise
         self._db = db
+        if self._retained_bytes > (most := room.retained_most(self._cap, 0)):
+            log.warning(
+                "waveforms that are kept and not sent take %.0f MB of the outbox, and may take %.0f MB: the "
+                "oldest of them go, some with each commit",
+                self._retained_bytes / 1e6,
+                most / 1e6,
+            )
         if before not in ("", self.epoch):
             self.replaced(self.epoch)
 
@@ -135,13 +145,13 @@ class OutboxStore:
         """`work` in a transaction, all of it or nothing; `then`, inside the lock, once it is on the disk."""
 
         def committed(db: sqlite3.Connection) -> T:
-            before = self._bytes
+            before = self._bytes, self._retained_bytes
             try:
                 db.execute("BEGIN IMMEDIATE")
                 result = work(db)
                 db.execute("COMMIT")
             except BaseException:
-                self._bytes = before
+                self._bytes, self._retained_bytes = before
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise

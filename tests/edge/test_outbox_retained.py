@@ -327,6 +327,7 @@ def test_whatever_happens_each_waveform_is_in_one_place(steps: list[tuple[str, i
             dropped = sum(hi - lo + 1 for lo, hi, _ in report.dropped)
             assert report.pending + dropped <= report.seq
             assert outbox.totals().bytes <= 400_000
+            assert outbox._retained_bytes == module.taken(outbox._opened()) <= 300_000
         outbox.close()
 
 
