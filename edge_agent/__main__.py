@@ -12,20 +12,16 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from paho.mqtt.enums import MQTTProtocolVersion
-
 from palier import ranges
-from palier.source import TriedSource
 from palier.strict_toml import ConfigError
 
-from .addresses import addresses_of, shared
+from .checking import check, check_the_rest, say
 from .configured import FILE_NAME, ConfigurationFile
 from .configuring import forget
-from .connection import Connection, ConnectionFailedError, Will
 from .outbox import OutboxError, open_outbox
 from .outbox_file import Guard
 from .remote_settings import Local, read_local
-from .service import SourceError, draw_epoch, open_source, run_until
+from .service import SourceError, draw_epoch, run_until
 from .settings import AgentSettings, settings_text
 from .starting import build_configured
 
@@ -39,13 +35,15 @@ def main(arguments: list[str] | None = None) -> int:
         local = read_local(options.config, insecure=options.insecure)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command's answer
+        if options.check:
+            check_the_rest(options.config)
         return 2
     settings, where = in_force(local)
     if options.print_config:
         print(f"# {where}\n{settings_text(settings)}")  # noqa: T201 - the command's answer
         return 0
     if options.check:
-        _say("ok" if where.startswith("sources") else "warning", where)
+        say("ok" if where.startswith("sources") else "warning", where)
         return check(outside_the_service(settings, options.config))
     if options.forget_configuration:
         return forget_configuration(local)
@@ -63,34 +61,6 @@ def outside_the_service(settings: AgentSettings, config: Path) -> AgentSettings:
     return replace(settings, broker=replace(settings.broker, password_file=config.parent / file.name))
 
 
-def check(settings: AgentSettings) -> int:
-    """Open the sources and connect to the broker once; a line each."""
-    wrong = False
-    for doubt in settings.doubts:
-        _say("warning", doubt)
-    opened: list[tuple[str, tuple[str, ...]]] = []
-    for source in settings.sources:
-        try:
-            tried = open_source(source, settings.clock.plant_clock())
-            opened.append((source.name, addresses_of(tried)))
-            if isinstance(tried, TriedSource):
-                tried.attempt()
-            _say("ok", f"source {source.name}: {len(tried.devices())} machines")
-        except (SourceError, OSError) as error:
-            wrong = True
-            _say("FAILED", str(error))
-    if (clash := shared(opened)) is not None:
-        wrong = True
-        _say("FAILED", clash)
-    try:
-        version = _try_broker(settings)
-        _say("ok", f"broker {settings.broker.host}:{settings.broker.port} accepts MQTT {version}")
-    except ConnectionFailedError as error:
-        wrong = True
-        _say("FAILED", str(error))
-    return 1 if wrong else 0
-
-
 def resend(settings: AgentSettings, since: datetime) -> int:
     """Let frames that were acknowledged wait again, and leave; the agent sends them when it runs."""
     try:
@@ -105,7 +75,7 @@ def resend(settings: AgentSettings, since: datetime) -> int:
     except OutboxError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command's answer
         return 1
-    _say("ok", f"{again} frames since {since.isoformat()} wait again; start the agent to send them")
+    say("ok", f"{again} frames since {since.isoformat()} wait again; start the agent to send them")
     return 0
 
 
@@ -139,7 +109,7 @@ def forget_configuration(local: Local) -> int:
         print(error, file=sys.stderr)  # noqa: T201 - the command's answer
         return 1
     what = f"configuration {before.version} of the host is forgotten" if before.version else "none was sent"
-    _say("ok", f"{what}: {local.file} is in force from the next start on")
+    say("ok", f"{what}: {local.file} is in force from the next start on")
     return 0
 
 
@@ -158,31 +128,6 @@ def _run(local: Local) -> int:
     for doubt in service.settings.doubts:
         log.warning("%s", doubt)
     return run_until(service, stop)
-
-
-def _try_broker(settings: AgentSettings) -> str:
-    versions = ((MQTTProtocolVersion.MQTTv5, "5"), (MQTTProtocolVersion.MQTTv311, "3.1.1"))
-    for protocol, name in versions:
-        connection = Connection(
-            settings.broker,
-            client_id=f"palier-check-{settings.site}-{settings.node}",
-            protocol=protocol,
-            will=Will(f"palier/v1/{settings.site}/check", b""),
-            subscriptions=(f"palier/v1/{settings.site}/check",),
-        )
-        try:
-            connection.open()
-        except ConnectionFailedError as error:
-            if not error.other_protocol or name == versions[-1][1]:
-                raise
-            continue
-        connection.close()
-        return name
-    raise AssertionError("the loop returns or raises")
-
-
-def _say(verdict: str, text: str) -> None:
-    print(f"{verdict:7} {text}")  # noqa: T201 - the command's answer
 
 
 def _moment(text: str) -> datetime:

@@ -12,15 +12,16 @@ def addresses_of(source: Source | None) -> tuple[str, ...]:
     return tuple(getattr(source, "addresses", ()))
 
 
-def shared(taken: Iterable[tuple[str, tuple[str, ...]]]) -> str | None:
-    """The sentence for an address that two of these (name, addresses) have; None where there is none."""
+def shared(taken: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
+    """A sentence for each address that two of these (name, addresses) have."""
     owners: dict[str, str] = {}
+    found = []
     for name, addresses in taken:
         for address in addresses:
             other = owners.setdefault(address, name)
             if other is not name:
-                return (
+                found.append(
                     f"source {name}: {address} is taken by source {other}: two sources on one device would "
                     "take each other's samples; give one of them its own bus, chip select or address"
                 )
-    return None
+    return tuple(found)

@@ -120,7 +120,10 @@ def tone(
     json_output: JsonOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """By a reference tone: one channel on a shaker of known level and frequency."""
+    """By a reference tone: one channel on a shaker that is known.
+
+    Its level and frequency are given.
+    """
     from models.calibration import measure_tone
 
     from .calibrations import tone_entry
@@ -152,7 +155,10 @@ def bump(
     json_output: JsonOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """By knocking on the standing machine: where its housing rings, and the band to demodulate there."""
+    """By knocking on the standing machine: where its housing rings.
+
+    It proposes the band to demodulate there.
+    """
     from models.calibration import demodulation_band, resonance
     from models.features.mounting import usable_hz
 
@@ -187,7 +193,10 @@ def sensitivity(
     json_output: JsonOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """By its certificate: mV/g and the converter's range give the scale of a count, and what it can hold."""
+    """By its certificate: mV/g and the converter's range.
+
+    They give the scale of a count, and what it can hold.
+    """
     from .calibrations import sensitivity_entry
 
     finish(

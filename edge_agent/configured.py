@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from palier.wire.configuration import MAX_TEXT_BYTES, text_hash
+from palier.wire.said import again, code_of
 
 from .trial import Trial
 
@@ -147,6 +148,7 @@ def as_bytes(in_force: InForce) -> bytes:
     about["hash"] = in_force.hash
     about["trial"] = None if in_force.trial is None else asdict(in_force.trial)
     about["answer"] = None if in_force.answer is None else asdict(in_force.answer)
+    about["answer_code"] = "" if in_force.answer is None else code_of(in_force.answer.sentence)
     rest = f"# {json.dumps(about, ensure_ascii=True)}\n".encode()
     rest += (
         b"# Written by the agent. Changes made here are not read: `palier gateway configure`, or agent.toml\n"
@@ -173,8 +175,13 @@ def from_bytes(data: bytes) -> InForce:
         highest=int(about["highest"]),
         state=str(about["state"]),
         trial=None if about["trial"] is None else _trial(about["trial"]),
-        answer=None if about["answer"] is None else Answer(**about["answer"]),
+        answer=None if about["answer"] is None else _answer(about["answer"], about.get("answer_code", "")),
     )
+
+
+def _answer(told: Mapping[str, Any], code: str) -> Answer:
+    answer = Answer(**told)
+    return replace(answer, sentence=again(answer.sentence, code))
 
 
 def _trial(told: Mapping[str, Any]) -> Trial:

@@ -26,7 +26,8 @@ from palier.wire.configuration import (
     text_hash,
 )
 from palier.wire.payload import DecodeError, Payload
-from palier.wire.status import GatewayStatus
+from palier.wire.said import code_of, cut, said
+from palier.wire.status import MAX_TEXT, GatewayStatus
 
 from .configured import BROKEN, KEPT, TRIAL, Answer, ConfigurationFile, InForce
 from .opening import source_types
@@ -43,10 +44,7 @@ NOTE_S: Final = 15.0
 STOP_S: Final = 30.0
 """A change of sources is finished first: what begins behind a stop would not be recorded."""
 
-NO_KEY: Final = (
-    "this gateway takes no configuration from the host: name the engineer's public key in agent.toml, "
-    '[configuration] key_file = "configuration.pub" (`palier provision` makes it)'
-)
+NO_KEY: Final = said("no_key")
 MAX_SENTENCE: Final = 2000
 MAX_WAITING: Final = 4  # a host sends one, and waits for what becomes of it
 
@@ -112,9 +110,7 @@ def at_fault(local: Local, file: ConfigurationFile, in_force: InForce, why: str)
         _note(file, in_force)
         log.error("configuration %s goes back: %s", in_force.answer and in_force.answer.version, why)
         return _readable(local, file, in_force)
-    problem = (
-        f"configuration {in_force.version}, sent by the host, can't be used: {why}; agent.toml is in force"
-    )
+    problem = said("configuration_broken", version=in_force.version, why=why)
     log.error("%s", problem)
     return Start(local.settings(), replace(in_force, state=BROKEN), problem)
 
@@ -132,7 +128,7 @@ def _note(file: ConfigurationFile, in_force: InForce) -> None:
 def went_back(tried: InForce, before: InForce, why: str) -> InForce:
     """What is in force after a trial that failed."""
     request = tried.answer.request if tried.answer else ""
-    answer = Answer(request, tried.version, "went_back", why[:MAX_SENTENCE])
+    answer = Answer(request, tried.version, "went_back", cut(why, MAX_SENTENCE))
     return replace(before, highest=max(tried.highest, before.highest), trial=None, answer=answer)
 
 
@@ -141,17 +137,11 @@ def refusal(sent: Configuration, in_force: InForce, edge: str, key_file: Path | 
     if key_file is None:
         return NO_KEY
     if sent.edge != edge:
-        return f"the configuration is for {sent.edge}, and this gateway is {edge}"
+        return said("for_another", edge=sent.edge, own=edge)
     if sent.version <= in_force.highest:
-        return (
-            f"version {sent.version} must be above {in_force.highest}, the highest that this gateway has "
-            "taken: an old one is not taken again"
-        )
+        return said("version_old", version=sent.version, highest=in_force.highest)
     if in_force.trial is not None:
-        return (
-            f"version {in_force.version} is on trial, for {in_force.trial.left_s:.0f} s yet: send again when "
-            "that is over"
-        )
+        return said("trial_is_on", version=in_force.version, seconds=round(in_force.trial.left_s))
     return ""
 
 
@@ -218,6 +208,7 @@ class Configurer:
                 answer_version=answer.version,
                 answer=answer.outcome,
                 answer_sentence=answer.sentence,
+                answer_code=code_of(answer.sentence) or None,
             )
         local = not now.version or now.state == BROKEN
         return replace(
@@ -235,9 +226,10 @@ class Configurer:
         """What people should know of it; a sentence each."""
         now = self.in_force
         if now.trial is not None:
-            return (f"configuration {now.version} of the host is on trial, for {now.trial.left_s:.0f} s yet",)
+            return (said("on_trial", version=now.version, seconds=round(now.trial.left_s)),)
         if now.answer is not None and now.answer.outcome == "went_back":
-            return (f"configuration {now.answer.version} went back: {now.answer.sentence}"[:400],)
+            went = said("went_back", version=now.answer.version, why=now.answer.sentence)
+            return (cut(went, MAX_TEXT),)
         return ()
 
     def _run(self) -> None:
@@ -280,9 +272,8 @@ class Configurer:
         known = source_types()
         for source in settings.sources:
             if source.type not in known:
-                raise ChangeError(
-                    f"a source's type must be one of {', '.join(sorted(known))}, got {source.type!r}"
-                )
+                types = ", ".join(sorted(known))
+                raise ChangeError(said("type_unknown", known=types, got=repr(source.type)))
         return settings
 
     def _try(self, sent: Configuration, settings: AgentSettings) -> None:
@@ -300,13 +291,13 @@ class Configurer:
         try:
             self._file.begin(new, before)
         except OSError as error:
-            raise ChangeError(f"the disk does not take it: {error.strerror}; nothing was changed") from error
+            raise ChangeError(said("disk_refuses_this", why=str(error.strerror))) from error
         log.info("configuration %d (%s) of the host is on trial for %g s", sent.version, new.hash, trial_s)
         self._file.before_step("change the sources")
         try:
             self._hands.change(settings)
         except Exception as error:  # the disk says that it is on trial: that must not stand
-            answer = Answer(sent.request, sent.version, "refused", str(error)[:MAX_SENTENCE])
+            answer = Answer(sent.request, sent.version, "refused", cut(str(error), MAX_SENTENCE))
             self._settle(replace(before, highest=sent.version, answer=answer))
             half_done = not isinstance(error, ChangeError)
             log.error("configuration %d of the host is refused: %s", sent.version, error, exc_info=half_done)
@@ -320,7 +311,7 @@ class Configurer:
     def _answered(self, request: str, version: int, why: str) -> None:
         """Told, and not written: what anybody can send must not wear the card. A trial goes on."""
         log.error("configuration %d of the host is refused: %s", version, why)
-        self.answer = Answer(request, version, "refused", why[:MAX_SENTENCE])
+        self.answer = Answer(request, version, "refused", cut(why, MAX_SENTENCE))
 
     # --- the trial -----------------------------------------------------------------------------------------
 

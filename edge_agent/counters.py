@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from palier.wire.said import said
+
 from .events import Cause
 
 SHORT_S: Final = 30.0
@@ -41,15 +43,12 @@ class Counters:
     def problems(self, now_s: float) -> Iterator[str]:
         """What disturbs the link now, a sentence each; `now_s` is link time."""
         if sum(now_s - at_s < RIVAL_S for at_s in self.short_s) >= MET:
-            yield (
-                "connections end soon after they begin: a bad link, or another gateway of the same site "
-                "and node"
-            )
+            yield said("short_connections")
 
     def notes(self, wall_s: float) -> Iterator[str]:
         """What will disturb it, a sentence each; `wall_s` is the time of day, s since 1970."""
         if self.forgotten:
-            yield f"the disk forgot {self.forgotten} frames that it had confirmed: change the card"
+            yield said("disk_forgot", frames=self.forgotten)
         if self.broker_expires_s is not None and self.broker_expires_s - wall_s < EXPIRY_S:
             day = time.strftime("%Y-%m-%d", time.gmtime(self.broker_expires_s))
-            yield f"the broker's certificate ends on {day}: renew it (`palier provision`)"
+            yield said("certificate_ends", day=day)

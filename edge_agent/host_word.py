@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from palier.source import Standing
 from palier.wire.messages import DangerLimit
+from palier.wire.said import said
 
 from .outbox import OutboxFullError
 
@@ -90,10 +91,7 @@ class HostWord:
             unheeded = sorted(set(self._word.limits) - self._heeded)
         if not unheeded:
             return ()
-        return (
-            f"the host set danger limits for {', '.join(unheeded)}: no source of this gateway cuts danger "
-            "blocks of them, so the host judges their blocks alone",
-        )
+        return (said("limits_unheeded", machines=", ".join(unheeded)),)
 
 
 def _read(text: str | None) -> _Word:

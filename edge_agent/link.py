@@ -17,19 +17,16 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from palier.clock import PlantClock
 from palier.frames import FrameError, FrameId
-from palier.ranges import Ranges
 from palier.source import Device
 from palier.wire import messages
 from palier.wire.payload import DecodeError, Payload, decode
-from palier.wire.session import NodeSession
 from palier.wire.state import decode_state
-from palier.wire.topics import Kind, Topic, state_topic
+from palier.wire.topics import Kind, state_topic
 
 from . import events as ev
 from .backoff import FIRST_PAUSE_S, STEADY_S, next_pause_s
-from .connection import BY_OURSELVES, Connection, ConnectionFailedError, Message, Waker, Will
+from .connection import BY_OURSELVES, Connection, ConnectionFailedError, Message, Waker
 from .counters import Counters
-from .devices import Devices, device_of
 from .host_word import HostWord
 from .link_outbox import LinkOutbox
 from .machine import begin, step
@@ -38,7 +35,7 @@ from .outbox import Outbox
 from .protocols import VERSIONS, other
 from .replays import Replays
 from .settings import AgentSettings
-from .telling import Telling
+from .speaking import Speaker
 from .window import Link, Phase
 
 TICK_S: Final = 0.25
@@ -70,24 +67,19 @@ class LinkThread:
         self.detail = "not connected yet"
         self.too_large: set[int] = set()  # frames that wait for a broker that takes messages of their size
         self._answered_s = monotonic_s()  # the host's last word to us, or when nothing waited for one
-        self.mode, self.compress = settings.mode, settings.transmit.compress
         self._settings = settings
         self._outbox = outbox
-        self._clock = clock
         self._monotonic_s = monotonic_s
         self._jitter = jitter
-        self.devices = Devices(devices)
+        self.speaker = Speaker(settings, devices, clock)
         pending = outbox.pending()  # before its epoch is asked: a damage found here makes a new one
         self._link = begin(outbox.epoch, outbox.last_seq, pending, outbox.sure)
-        self._connection: Connection | None = None
         self._was_accepted = False
         self._was_refused = False
         self._was_lost = False
         self._protocol = MQTTProtocolVersion.MQTTv5
-        self._session = NodeSession()
         self._shelf = LinkOutbox(outbox, clock, monotonic_s, self.counters)
         self.replays = Replays(outbox, clock.now_ns)
-        self.telling: Telling | None = None  # what the gateway tells of itself
         self.configured: Callable[[Payload], None] = lambda _payload: None  # takes configurations
         self.word = HostWord(outbox) if word is None else word
         self._inbox: queue.SimpleQueue[ev.Event] = queue.SimpleQueue()
@@ -148,10 +140,10 @@ class LinkThread:
         """From CONNECT to the end."""
         self._was_accepted = self._was_refused = self._was_lost = False
         try:
-            self._connection = self._connect()
+            connection = self.speaker.connection = self._connect()
             self._was_accepted = True
-            self.counters.broker_expires_s = self._connection.expires_s
-            self._serve(self._connection)
+            self.counters.broker_expires_s = connection.expires_s
+            self._serve(connection)
         except ConnectionFailedError as error:
             self._was_refused = error.refused
             if error.other_protocol:
@@ -161,20 +153,19 @@ class LinkThread:
             self.counters.errors += 1
             log.exception("unexpected error on the link; connecting again")
         finally:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.abandon()
+            ended, self.speaker.connection = self.speaker.connection, None
+            if ended is not None:
+                ended.abandon()
             self._todo.appendleft(ev.Disconnected())  # before what an error left undone: it can't be sent
             self._feed()
 
     def _connect(self) -> Connection:
-        self._session = NodeSession(self._shelf.next_bd_seq(self._session.connecting().bd_seq))
         connection = Connection(
             self._settings.broker,
             client_id=f"palier-{self._settings.site}-{self._settings.node}",
             protocol=self._protocol,
-            will=Will(self._topic(Kind.NDEATH), messages.node_death(self._session.bd_seq)),
-            subscriptions=(self._topic(Kind.NCMD), state_topic(self._settings.host_id)),
+            will=self.speaker.next_will(self._shelf.next_bd_seq),
+            subscriptions=(self.speaker.topic(Kind.NCMD), state_topic(self._settings.host_id)),
         )
         connection.open()
         self.counters.connections += 1
@@ -189,7 +180,8 @@ class LinkThread:
             if connection.ended:
                 break
             self._replay()
-            self._tell_of_ourselves()
+            if self._link.phase is Phase.OPEN:
+                self.speaker.status()
             connection.wait(TICK_S, self._waker)
         self._was_lost = connection.ended != BY_OURSELVES
         self._note(f"the connection ended: {connection.ended}")
@@ -247,14 +239,7 @@ class LinkThread:
         again, answer = self.replays.work()
         self._feed(*[ev.FramesAdded(epoch, lo, hi) for lo, hi in again])
         if answer is not None:
-            self._report(messages.replayed_payload, answer)
-
-    def _tell_of_ourselves(self) -> None:
-        """How the gateway is, each minute and when it changed."""
-        if self.telling is None or self._link.phase is not Phase.OPEN:
-            return
-        if (status := self.telling.due()) is not None:
-            self._report(messages.status_payload, status)
+            self.speaker.report(messages.replayed_payload, answer)
 
     def _feed(self, *new: ev.Event) -> None:
         """Step through events, performing what follows from each before the next."""
@@ -297,101 +282,37 @@ class LinkThread:
             case ev.Measure(seqs):
                 self._todo.appendleft(self._shelf.measure(seqs))
             case ev.SendBirth(in_flight):
-                self._send_births(in_flight)
+                self.speaker.births(self._link.epoch, in_flight)
             case ev.SendLedger():
-                self._send_ledger()
+                self.speaker.report(messages.ledger_payload, self._outbox.report())
             case ev.SendDeath():
-                self._publish(Kind.NDEATH, messages.node_death(self._session.bd_seq), qos=1)
+                self.speaker.death()
             case ev.Disconnect():
-                if self._connection is not None:
-                    self._connection.close()
-
-    def _send_births(self, in_flight: Ranges) -> None:
-        gone = self.devices.take_over()
-        devices = tuple(self.devices.known.values())
-        birth = messages.NodeBirth(
-            self._session.bd_seq,
-            self._link.epoch,
-            in_flight,
-            messages.config_hash(devices),
-            transmit=self.mode,
-        )
-        status = None if self.telling is None else self.telling.status(full=True)
-        self._publish(Kind.NBIRTH, messages.node_birth(birth, timestamp_ms=self._now_ms(), status=status))
-        self._session = self._session.born()
-        if self.telling is not None and status is not None:
-            self.telling.told(status)
-        for device in devices:
-            self._send_device_birth(device)
-        for device in gone:  # born for the last time, so that the host believes the death
-            self._send_device_birth(device)
-            died = messages.device_death(seq=self._next_seq(), timestamp_ms=self._now_ms())
-            self._publish(Kind.DDEATH, died, device.machine)
-
-    def _send_device_birth(self, device: Device) -> None:
-        payload = messages.device_birth(device, seq=self._next_seq(), timestamp_ms=self._now_ms())
-        self._publish(Kind.DBIRTH, payload, device.machine)
+                if self.speaker.connection is not None:
+                    self.speaker.connection.close()
 
     def _send_frame(self, effect: ev.SendFrame) -> None:
-        """A new message with a new seq, written from the stored fields at this moment."""
         try:
             found = self._outbox.load(effect.seq)
             if found is None:
                 self._forget(effect.seq)
                 return
             frame_id, frame = found
-            if frame.machine not in self.devices.known:  # a backlog of a machine that has left agent.toml
-                self.devices.known[frame.machine] = device_of(frame)
-                self._send_device_birth(self.devices.known[frame.machine])
-            session, seq = self._session.sent()
-            pieces = messages.frame_pieces(
-                frame,
-                frame_id,
-                seq=seq,
-                timestamp_ms=self._now_ms(),
-                historical=effect.historical,
-                compress=self.compress,
-            )
+            said = self.speaker.frame(frame, frame_id, historical=effect.historical)
         except FrameError as error:
             log.error("frame %d is given up: %s", effect.seq, error)
             self._outbox.give_up(FrameId(self._outbox.edge, self._link.epoch, effect.seq), "unreadable")
             self._forget(effect.seq)
             return
-        connection, topic = self._connection, self._topic(Kind.DDATA, frame.machine)
-        if connection is not None and not connection.takes(topic, pieces):
+        if said:
+            self.counters.sent[effect.cause] += 1
+        else:
             self.too_large.add(effect.seq)
             self._forget(effect.seq)
-            return
-        self._session = session
-        self.counters.sent[effect.cause] += 1
-        if connection is not None:
-            connection.publish_frame(topic, pieces)
 
     def _forget(self, seq: int) -> None:
         """What was to be sent is not there to be sent."""
         self._todo.extend((ev.FramesDropped(self._link.epoch, ((seq, seq),)), ev.Written(1)))
-
-    def _send_ledger(self) -> None:
-        self._report(messages.ledger_payload, self._outbox.report())
-
-    def _report(self, payload_of: Callable[..., bytes], what: object) -> None:
-        """One NDATA."""
-        told = payload_of(what, seq=self._next_seq(), timestamp_ms=self._now_ms())
-        self._publish(Kind.NDATA, told)
-
-    def _next_seq(self) -> int:
-        self._session, seq = self._session.sent()
-        return seq
-
-    def _publish(self, kind: Kind, payload: bytes, device: str | None = None, *, qos: int = 0) -> None:
-        if self._connection is not None:
-            self._connection.publish(self._topic(kind, device), payload, qos=qos)
-
-    def _topic(self, kind: Kind, device: str | None = None) -> str:
-        return str(Topic(self._settings.site, kind, self._settings.node, device))
-
-    def _now_ms(self) -> int:
-        return self._clock.now_ns() // 1_000_000
 
     def _note(self, detail: str) -> None:
         """Log a change of what people should know; not the same sentence again and again."""

@@ -24,6 +24,7 @@ from itertools import pairwise
 from typing import Final, Protocol
 
 from palier.frames import QUALITY_GOOD, Frame, Readings, Waveform
+from palier.wire.said import said
 
 KEPT: Final = 1024
 SPACINGS: Final = 512
@@ -222,10 +223,7 @@ class ProcessValues:
             refused = list(self._refused.values())
         return (
             *refused,
-            *(
-                f"[[attach]]: {name} of {machine} was not heard yet, so its blocks do not know it"
-                for machine, name in unheard
-            ),
+            *(said("attach_unheard", name=name, machine=machine) for machine, name in unheard),
         )
 
     def _over(self, frame: Waveform, name: str, steady: Callable[[float, float], bool]) -> float | None:
@@ -248,16 +246,14 @@ class ProcessValues:
         """What makes r/min or % of a value; None, told once, for a unit that is neither."""
         name, unit = readings.channels[line], readings.unit[line]
         if name == attachment.speed:
-            factor, needs = SPEED_UNITS.get(unit), "in r/min (or Hz, 1/s): give its row a scale and that unit"
+            factor, code = SPEED_UNITS.get(unit), "attach_speed_unit"
         elif attachment.load_full is not None:
             return 100.0 / attachment.load_full
         else:
-            factor, needs = {"%": 1.0}.get(unit), "in %, or [[attach]] must say load_full in its unit"
+            factor, code = {"%": 1.0}.get(unit), "attach_load_unit"
         key = (readings.machine, name)
         if factor is None and key not in self._refused:
-            self._refused[key] = (
-                f"[[attach]]: {name} of {readings.machine} must be {needs}; it is in {unit!r}"
-            )
+            self._refused[key] = said(code, name=name, machine=readings.machine, unit=repr(unit))
             log.error("%s", self._refused[key])
         return factor
 

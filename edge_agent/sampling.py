@@ -17,8 +17,12 @@ from typing import Final
 
 from palier.frames import Frame, Readings
 from palier.source import HeedingSource, LivelySource, PatientSource, Source, Standing, TellingSource
+from palier.wire.said import cut, said
 
 from .process_values import Takes
+
+MOST_LETTERS: Final = 300
+"""Of a sentence of a source: a driver's words may be long."""
 
 RETRY_S: Final = (1.0, 60.0)  # first and longest pause after a source failed
 SILENT_S: Final = 600.0
@@ -120,12 +124,15 @@ class SourceThread:
     def problem(self) -> str:
         """What is wrong with it now, a sentence; a source that mends itself says it in its own words."""
         own = str(getattr(self._turn.source, "problem", ""))
-        return self._problem or (f"source {self.name}: {own}"[:300] if own else "")
+        return self._problem or (self._says(own) if own else "")
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a human should know of it, a sentence each, as the source itself says."""
-        return tuple(f"source {self.name}: {note}"[:300] for note in getattr(self._turn.source, "notes", ()))
+        return tuple(self._says(note) for note in getattr(self._turn.source, "notes", ()))
+
+    def _says(self, sentence: str) -> str:
+        return cut(said("source_says", source=self.name, why=sentence), MOST_LETTERS)
 
     @property
     def lost(self) -> tuple[int, int]:
@@ -161,7 +168,7 @@ class SourceThread:
         with self._lock:
             if self._stopped:
                 return
-            self._problem = f"source {self.name} hangs: nothing for {now - since_s:.0f} s"
+            self._problem = said("source_hangs", source=self.name, seconds=round(now - since_s))
             turn.given_up = True
             turn.stop.set()
             self._given_up = [old for old in self._given_up if old.thread and old.thread.is_alive()] + [turn]
@@ -218,7 +225,8 @@ class SourceThread:
     def _note_failure(self, error: Exception, pause_s: float) -> None:
         self.failures += 1
         self._failed_s = self._monotonic_s()
-        self._problem = f"source {self.name} fails: {type(error).__name__}: {error}"[:300]
+        kind, why = type(error).__name__, str(error)
+        self._problem = cut(said("source_fails", source=self.name, kind=kind, why=why), MOST_LETTERS)
         # An OSError is a sentence about a device; only what a driver did not mean has a place in its code.
         where = None if isinstance(error, OSError) else error
         log.error("%s; opening it again in %g s", self._problem, pause_s, exc_info=where)

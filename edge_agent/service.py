@@ -10,17 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from palier import ranges
 from palier.clock import PlantClock
 from palier.notify_systemd import Notifier
 from palier.source import Device, Source
+from palier.wire.said import said
 from palier.wire.status import GatewayStatus
 
 from . import events as ev
-from .addresses import addresses_of, shared
 from .card_writes import CardMeter
 from .clock_keeper import ClockKeeper
 from .configured import ConfigurationFile
@@ -31,7 +30,7 @@ from .heap import keep_small
 from .host_word import HostWord
 from .kernel_clock import boot_id
 from .link import LinkThread
-from .opening import SourceError, open_or_later, open_source
+from .opening import SourceError, open_all, open_source
 from .outbox import EPOCH_DIGITS, Kept, Outbox, OutboxFullError, open_outbox
 from .process_values import Attaching, ProcessValues
 from .progress import Progress, Signs, judge
@@ -41,7 +40,7 @@ from .sampling import SourceThread
 from .settings import AgentSettings, SourceSettings
 from .source_set import SourceSet
 from .steward import Steward
-from .telling import Telling, sentences
+from .telling import Telling, codes, sentences
 from .transmitting import OfSource, Transmitting
 from .window import Phase
 
@@ -105,7 +104,7 @@ class AgentService:
         self.card = CardMeter(lambda: outbox.commits)
         self.configurer: Configurer | None = None
         self.telling = Telling(settings.data, self._tell_core, self._tell, monotonic_s=monotonic_s)
-        self.link.telling = self.telling
+        self.link.speaker.telling = self.telling
         self.link.replays.wished = self.transmitting.ask
         self._progress = Progress()
         self._totals = outbox.totals()
@@ -145,27 +144,29 @@ class AgentService:
 
     def _transmit_by(self, settings: AgentSettings) -> None:
         self.transmitting.change(settings.transmit)
-        self.link.mode, self.link.compress = settings.mode, settings.transmit.compress
+        self.link.speaker.mode, self.link.speaker.compress = settings.mode, settings.transmit.compress
 
     def _announce(self, devices: Iterable[Device]) -> None:
         """Other machines hang on the gateway from now on: births tell it."""
-        self.link.devices.change(devices)
+        self.link.speaker.devices.change(devices)
         self.link.tell(ev.RebirthRequested())
 
     def _tell_core(self, status: GatewayStatus) -> GatewayStatus:
         """What of the agent is told at once where it changes."""
         state = None if self.keeper is None else self.keeper.state
+        problems = self.problems()
         status = replace(
             status,
             clock=None if state is None else "held" if state.held else str(state.verdict),
             sources=sentences(tuple(one.name for one in self.source_set.settings)),
-            problems=sentences(self.problems()),
+            problems=sentences(problems),
+            problem_codes=codes(problems),
         )
         return status if self.configurer is None else self.configurer.tell(status)
 
     def _tell(self, status: GatewayStatus) -> GatewayStatus:
         """The rest that the agent knows beside its board."""
-        values, rates = self._values(), self.card.rates()
+        values, rates, notes = self._values(), self.card.rates(), self.notes()
         return replace(
             status,
             outbox_bytes=int(values["outbox_bytes"]),
@@ -173,7 +174,8 @@ class AgentService:
             pending=int(values["frames_pending"]),
             fsyncs_per_h=None if rates is None else rates.fsyncs_per_h,
             written_per_h=None if rates is None else rates.bytes_per_h,
-            notes=sentences(self.notes()),
+            notes=sentences(notes),
+            note_codes=codes(notes),
         )
 
     @property
@@ -250,12 +252,12 @@ class AgentService:
         found = [source.problem for source in self.sources if source.problem and not source.ended]
         intake = self.recorder.intake
         if intake.refusing:
-            found.append(f"the disk takes no frames: {intake.waiting} in memory, {intake.lost} lost")
+            found.append(said("disk_refuses", waiting=intake.waiting, lost=intake.lost))
         found += self.link.counters.problems(self._monotonic_s())
         if self.link.too_large:
-            found.append(f"the broker's max_packet_size is too small: {len(self.link.too_large)} frames wait")
+            found.append(said("packet_too_small", frames=len(self.link.too_large)))
         if self.keeper is not None and self.keeper.state.held:
-            found.append(f"frames are held: {self.keeper.state.why}")
+            found.append(said("frames_held", why=self.keeper.state.why))
         if self.configurer is not None and self.configurer.problem:
             found.append(self.configurer.problem)
         return tuple(found)
@@ -264,13 +266,11 @@ class AgentService:
         """What a human should know and may have to mend, though the agent does its work; a sentence each."""
         found = list(self.link.counters.notes(time.time()))
         if self.recorder.refused:
-            found.append(
-                f"{self.recorder.refused} frames were larger than a message may be: use shorter blocks"
-            )
+            found.append(said("frames_too_large", frames=self.recorder.refused))
         if self.outbox.set_aside:
-            found.append("the outbox was damaged and set aside: look at the disk")
+            found.append(said("outbox_set_aside"))
         if self.keeper is not None and self.keeper.unsure:
-            found.append("no time server has set the clock: frames are marked unsynced")
+            found.append(said("clock_unsynced"))
         found += [note for source in self.sources if not source.ended for note in source.notes]
         found += self.values.notes()
         found += () if self.configurer is None else self.configurer.notes
@@ -354,12 +354,7 @@ def build(settings: AgentSettings) -> AgentService:
     """An agent from its settings. Raises SourceError, OutboxError; nothing is left open then."""
     keep_small()
     clock = settings.clock.plant_clock()
-    sources = [
-        (one.name, open_or_later(one, clock), partial(open_source, one, clock)) for one in settings.sources
-    ]
-    clash = shared((name, addresses_of(source)) for name, source, _ in sources)
-    if clash is not None:
-        raise SourceError(clash)
+    sources = open_all(settings.sources, clock)
     outbox = open_outbox(
         settings.data, settings.edge, draw_epoch=draw_epoch, cap_bytes=settings.outbox_mb * 1_000_000
     )

@@ -175,6 +175,12 @@ def read_settings(document: Document, folder: Path, *, insecure: bool = False) -
     return settings
 
 
+def read_sources(document: Document, folder: Path) -> tuple[SourceSettings, ...]:
+    """The sources alone, as far as they name a type: to look at them where the rest of the file is wrong."""
+    named = _named([_source(table, folder) for table in document.root().array("source")])
+    return tuple(one for one in named if one.type)
+
+
 def _broker(table: Table, folder: Path, insecure: bool) -> BrokerSettings:
     host = table.text("host", "127.0.0.1")
     settings = BrokerSettings(

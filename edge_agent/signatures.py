@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from palier.wire.said import said
+from palier.wire.sentences import SENTENCES
+
 CHECK_S: Final = 60.0
 """The check of a signature takes a second on a Raspberry Pi, most of it Python's start."""
 
@@ -25,9 +28,10 @@ def verify_apart(key_file: Path, message: bytes, signature: bytes) -> str:
             command, input=signature + message, capture_output=True, timeout=CHECK_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"the signature can't be checked: {error}"
+        return said("signature_unchecked", why=str(error))
     if done.returncode == 0:
         return ""
-    return done.stderr.decode(errors="replace").strip()[-MAX_SENTENCE:] or (
-        f"the signature can't be checked: the check ended with {done.returncode}"
-    )
+    why = done.stderr.decode(errors="replace").strip()[-MAX_SENTENCE:]
+    if why == SENTENCES["wrong_signature"]:
+        return said("wrong_signature")
+    return why or said("signature_unchecked", why=f"the check ended with {done.returncode}")

@@ -15,6 +15,7 @@ from typing import Final
 
 from palier.clock import PlantClock
 from palier.source import Device, Source
+from palier.wire.said import said
 
 from .addresses import addresses_of, shared
 from .opening import SourceError, open_or_later, open_source
@@ -168,10 +169,10 @@ class SourceSet:
                 (settings.name, staying[place].addresses if place in staying else addresses_of(opened[place]))
                 for place, settings in enumerate(now)
             )
-            if clash is not None and not whatever:
-                raise ChangeError(clash)
+            if clash and not whatever:
+                raise ChangeError("\n".join(clash))
             if not whatever and not self._any_works(staying.values(), opened.values()):
-                raise ChangeError("none of its sources can be opened, so the gateway would be silent")
+                raise ChangeError(said("none_opens"))
             for place, source in opened.items():
                 begun[place] = self._begun(now[place], source, whatever=whatever)
         except Exception as error:  # whatever a driver raises: what was stopped must not stay so
@@ -180,7 +181,8 @@ class SourceSet:
             self._back(leaving)
             if isinstance(error, ChangeError):
                 raise
-            raise ChangeError(f"the sources can't be changed: {type(error).__name__}: {error}") from error
+            kind = type(error).__name__
+            raise ChangeError(said("not_changed", kind=kind, why=str(error))) from error
         self._entries = [
             self._stays(staying[place], settings) if place in staying else begun[place]
             for place, settings in enumerate(now)
@@ -199,7 +201,10 @@ class SourceSet:
             if whatever:
                 log.exception("source %s can't be opened", settings.name)
                 return None
-            raise ChangeError(f"source {settings.name}: {type(error).__name__}: {error}") from error
+            kind = type(error).__name__
+            raise ChangeError(
+                said("source_fails", source=settings.name, kind=kind, why=str(error))
+            ) from error
 
     @staticmethod
     def _any_works(staying: Iterable[_Entry], opened: Iterable[Source | None]) -> bool:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from palier.clock import PlantClock
 from palier.source import Source
 
-from .addresses import addresses_of, shared
 from .configured import BROKEN, ConfigurationFile
 from .configuring import Start, at_fault, at_start
 from .heap import keep_small
-from .opening import SourceError, open_or_later, open_source
+from .opening import SourceError, open_all
 from .outbox import open_outbox
 from .remote_settings import Local
 from .service import AgentService, draw_epoch
@@ -45,13 +43,7 @@ def _opened(
     """
     while True:  # on trial, kept before it, agent.toml
         try:
-            sources: list[tuple[str, Source | None, Callable[[], Source]]] = [
-                (one.name, open_or_later(one, clock), partial(open_source, one, clock))
-                for one in begun.settings.sources
-            ]
-            if clash := shared((name, addresses_of(source)) for name, source, _ in sources):
-                raise SourceError(clash)
-            return begun, sources
+            return begun, open_all(begun.settings.sources, clock)
         except SourceError as error:
             if not begun.in_force.version or begun.in_force.state == BROKEN:
                 raise

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from palier.wire.said import code_of
 from palier.wire.status import MAX_SENTENCES, MAX_TEXT, GatewayStatus
 
 EVERY_S: Final = 60.0
@@ -185,6 +186,11 @@ def _core(status: GatewayStatus) -> tuple[object, ...]:
         status.answer_request,
         status.answer,
     )
+
+
+def codes(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """What each of these sentences was made of; "" for somebody else's words."""
+    return tuple(code_of(text) for text in texts[:MAX_SENTENCES])
 
 
 def sentences(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from palier.frames import Clock
+from palier.wire.said import said
 
 EARLIEST_NS: Final = 1_577_836_800_000_000_000  # 2020-01-01 UTC: before it nobody has set the clock
 PATIENCE_S: Final = 300.0
@@ -131,13 +132,13 @@ def look(state: Timekeeping, sense: Sense, *, connected: bool) -> Timekeeping:
 
 def _doubt(state: Timekeeping, sense: Sense) -> str:
     if sense.wall_ns < EARLIEST_NS:
-        return "the clock has not been set since this machine started"
+        return said("clock_never_set")
     if state.connected_ns >= PATIENCE_S * 1e9:
         return ""
     if state.newest_ns is not None and sense.wall_ns < state.newest_ns:
-        return "the clock shows a time before the newest frame in the outbox"
+        return said("clock_behind")
     if sense.daemon and not sense.battery:
-        return "no time server has set the clock since this machine started"
+        return said("clock_no_server")
     return ""
 
 

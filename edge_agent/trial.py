@@ -21,6 +21,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from palier.wire.said import said
+
 TRIAL_S: Final = 300.0
 LOST_S: Final = 30.0
 """A broker that restarts is back within seconds, and pauses between connections are at most 7.5 s."""
@@ -69,7 +71,7 @@ def started(trial: Trial) -> tuple[Trial, Verdict, str]:
     """The agent was started within a trial. What has given a frame before has shown that it can."""
     trial = replace(trial, starts=trial.starts + 1, away_s=0.0)
     if trial.starts > MAX_STARTS:
-        return trial, Verdict.GO_BACK, f"the agent was started {trial.starts} times within the trial"
+        return trial, Verdict.GO_BACK, said("trial_restarts", starts=trial.starts)
     return trial, Verdict.GO_ON, ""
 
 
@@ -82,7 +84,7 @@ def step(trial: Trial, look: Look) -> tuple[Trial, Verdict, str]:
         awaited=tuple(name for name in trial.awaited if name not in look.gave),
     )
     if trial.away_s >= LOST_S:
-        return trial, Verdict.GO_BACK, f"broker or host were away for {trial.away_s:.0f} s"
+        return trial, Verdict.GO_BACK, said("trial_away", seconds=round(trial.away_s))
     if trial.left_s > 0:
         return trial, Verdict.GO_ON, ""
     if why := _fault(trial, look):
@@ -95,10 +97,10 @@ def step(trial: Trial, look: Look) -> tuple[Trial, Verdict, str]:
 def _fault(trial: Trial, look: Look) -> str:
     """What of the sources speaks against it at the end of the trial; "" where nothing does."""
     if failing := [look.failing[name] for name in trial.working if name in look.failing]:
-        return f"a source that worked before fails: {failing[0]}"
+        return said("trial_fails", why=failing[0])
     if trial.awaited:
-        return f"a source that worked before gave no frame: {', '.join(trial.awaited)}"
+        return said("trial_no_frame", sources=", ".join(trial.awaited))
     if trial.worked and not look.works:
-        fault = next(iter(look.failing.values()), "all have ended")
-        return f"no source works, where one did before: {fault}"
+        fault = next(iter(look.failing.values()), said("all_ended"))
+        return said("trial_nothing_works", why=fault)
     return ""

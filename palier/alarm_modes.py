@@ -21,6 +21,7 @@ class Mode(StrEnum):
     QUARANTINE = "quarantine"  # messages that are put aside
     TAKEOVER = "takeover"  # two gateways under one name
     BROKER_DROPPING = "broker_dropping"  # the broker throws messages away
+    CONTRADICTION = "contradiction"  # features and waveforms of the same blocks that differ
     CARD = "card"  # the disk of a gateway is nearly full
     DISK = "disk"  # a byte budget, or the free space, does not hold
     CERTIFICATE = "certificate"  # ends within the month
@@ -31,6 +32,7 @@ class Mode(StrEnum):
 GATEWAY_KINDS: Final = frozenset(
     {
         *(Mode.DROPPED, Mode.NEW_OUTBOX, Mode.CLOCK, Mode.QUARANTINE, Mode.TAKEOVER, Mode.CARD),
+        Mode.CONTRADICTION,
         *(Mode.BROKER_DROPPING, Mode.DISK, Mode.CERTIFICATE, Mode.STORE),
     }
 )

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from .gateway_said import told_text, told_texts
 from .locale.spacing import HARD_SPACE
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def answer_text(status: GatewayStatus, words: Catalogue) -> str:
     key = f"cli.gateway_answer_{status.answer}"
     if status.answer is None or key not in words:
         return ""
-    return words.text(key, version=status.answer_version or 0, why=status.answer_sentence or "")
+    why = told_text(status.answer_sentence or "", status.answer_code, words)
+    return words.text(key, version=status.answer_version or 0, why=why)
 
 
 def clock_text(status: GatewayStatus, words: Catalogue) -> str:
@@ -96,10 +98,12 @@ def gateway_lines(told: GatewayTold, words: Catalogue, times: Times, now_ns: int
     yield f"{told.edge}  ({words.text(f'cli.{said}', time=times.to_the_second(told.told_ns))})"
     for name, text in facts(status, words):
         yield f"    {words.text(f'cli.gateway_{name}')}{words.colon}{text}"
-    for name, sentences in (("problems", status.problems), ("notes", status.notes)):
+    problems = told_texts(status.problems, status.problem_codes, words)
+    notes = told_texts(status.notes, status.note_codes, words)
+    for name, sentences in (("problems", problems), ("notes", notes)):
         none = words.text("cli.gateway_none")
         yield f"    {words.text(f'cli.gateway_{name}')}{words.colon}{'' if sentences else none}".rstrip()
-        yield from (f"        {sentence}" for sentence in sentences or ())
+        yield from (f"        {sentence}" for sentence in sentences)
 
 
 def facts(status: GatewayStatus, words: Catalogue) -> Iterator[tuple[str, str]]:

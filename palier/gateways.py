@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
@@ -16,7 +16,12 @@ TEXT: Final = "#configured"
 """Behind a node's name, in the records' states: no name may hold a #. The text stands apart: it is long, and
 changes seldom, while the rest is told each minute."""
 
-_LISTS: Final = ("sources", "problems", "notes")
+CONFIGURED_BY: Final = "#configuration"
+"""Likewise: the hash of what hangs on it, of each that was ever born here."""
+
+MOST_LISTED: Final = 12
+
+_LISTS: Final = ("sources", "problems", "notes", "problem_codes", "note_codes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +77,23 @@ def read_gateways(states: Mapping[tuple[str, str], str]) -> dict[str, GatewayTol
                 status = replace(told.status, text=None if text is None else str(json.loads(text)))
                 found[told.edge] = replace(told, status=status)
     return dict(sorted(found.items()))
+
+
+def known_nodes(states: Mapping[tuple[str, str], str]) -> frozenset[str]:
+    """The edge nodes that were ever born, or told of themselves, by the states in the records."""
+    return frozenset(
+        f"{site}/{key.removesuffix(mark)}"
+        for site, key in states
+        for mark in (STATUS, CONFIGURED_BY)
+        if key.endswith(mark)
+    )
+
+
+def nobody(edge: str, known: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """(key of `reply`, parameters) of the sentence that no gateway has this name."""
+    site, _, node = edge.rpartition("/")
+    names = sorted(one.partition("/")[2] for one in known if not site or one.startswith(f"{site}/"))
+    if not names:
+        return "no_gateways", {"name": node}
+    more = ", …" if len(names) > MOST_LISTED else ""
+    return "no_such_gateway", {"name": node, "known": ", ".join(names[:MOST_LISTED]) + more}

@@ -133,4 +133,5 @@ class TriedSource(Source, Protocol):
 
 
 OpenSource = Callable[[Mapping[str, object], PlantClock], Source]
-"""An entry point: takes the source's table of agent.toml and the plant clock; ValueError with a sentence."""
+"""An entry point: takes the source's table of agent.toml and the plant clock; ValueError with a sentence, or
+TableError (`palier.table_mistakes`) with one for each mistake."""

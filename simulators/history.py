@@ -24,6 +24,7 @@ from palier.clock import PlantClock
 from palier.frames import QUALITY_GOOD, Frame, Readings
 from palier.plant import Plant
 from palier.source import Device
+from palier.table_mistakes import TableMistakes
 
 from .plant import SimulatedPlant
 from .source import open_source as open_live
@@ -154,13 +155,17 @@ def joined(tables: Sequence[Readings]) -> Readings:
 
 def open_source(options: Mapping[str, object], clock: PlantClock) -> SimulatedHistory:
     """The entry point of `palier.sources`. Raises ValueError with a sentence for options that can't be."""
+    found = TableMistakes()
     first = options.get("first", [])
     if not isinstance(first, list) or not all(isinstance(name, str) for name in first):
-        raise ValueError(f"first must be a list of machine ids, got {first!r}")
+        found.note(f"first must be a list of machine ids, got {first!r}")
+        first = []
     rest = {key: value for key, value in options.items() if key != "first"}
-    checked = read_options({**rest, "interval_s": DENSE_EVERY_S})
-    if checked.origin_s is None:
-        raise ValueError("origin_s must say where the past ends, in seconds since 1970 UTC")
+    checked = found.read(Options(), read_options, {**rest, "interval_s": DENSE_EVERY_S})
+    if "origin_s" not in options:
+        found.note("origin_s must say where the past ends, in seconds since 1970 UTC")
+    found.refuse()
+    assert checked.origin_s is not None  # noqa: S101 - it was read
     live = open_live({**rest, "interval_s": DENSE_EVERY_S}, clock)
     sim = live.plant(checked.origin_s)
     days = days_of(list(sim.machines), checked.origin_s, first)

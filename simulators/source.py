@@ -29,6 +29,7 @@ from palier.clock import PlantClock
 from palier.frames import Frame
 from palier.plant import Plant, load_plant, load_sample_plant
 from palier.source import Device
+from palier.table_mistakes import TableMistakes
 
 from .plans import Scenario
 from .plant import SimulatedPlant
@@ -42,7 +43,12 @@ def open_source(options: Mapping[str, object], clock: PlantClock) -> SimulatedSo
     """The entry point of `palier.sources`. Raises ValueError with a sentence for options that can't be."""
     checked = read_options(options)
     plant = load_plant(checked.plant) if checked.plant else load_sample_plant()
-    return SimulatedSource(specs_of(checked, plant), scenario_of(checked, plant), checked, clock)
+    found = TableMistakes()
+    specs = found.read(None, specs_of, checked, plant)
+    scenario = found.read(None, scenario_of, checked, plant)
+    found.refuse()
+    assert specs is not None and scenario is not None  # noqa: S101, PT018 - what kept them is a mistake
+    return SimulatedSource(specs, scenario, checked, clock)
 
 
 class SimulatedSource:
@@ -131,8 +137,10 @@ def scenario_of(options: Options, plant: Plant) -> Scenario:
 
 def specs_of(options: Options, plant: Plant) -> tuple[MachineSpec, ...]:
     """The machines that the options name, all of the plant where they name none. Raises ValueError."""
-    wanted = options.machines or tuple(m.id for m in plant.machines)
-    return tuple(_machine(plant, name) for name in wanted)
+    wanted, found = options.machines or tuple(m.id for m in plant.machines), TableMistakes()
+    specs = [found.read(None, _machine, plant, name) for name in wanted]
+    found.refuse()
+    return tuple(spec for spec in specs if spec is not None)
 
 
 def _machine(plant: Plant, name: str) -> MachineSpec:

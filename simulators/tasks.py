@@ -9,6 +9,7 @@ from typing import Final
 
 from models.types import ChannelSpec, MachineSpec, PointSpec, Quantity
 from palier.frames import MAX_FRAME_BYTES
+from palier.table_mistakes import TableMistakes
 
 from .machines.machine import waveform_channels
 
@@ -68,13 +69,14 @@ class Task:
 def tasks_of(spec: MachineSpec, options: Options) -> tuple[Task, ...]:
     """What is acquired of a machine: a block for each point with waveform channels, and its slow readings.
 
-    Raises ValueError with a sentence where a block can't be.
+    Raises TableError with a sentence for each block that can't be.
     """
-    tasks = []
+    tasks, found = [], TableMistakes()
     for point in spec.points:
         channels = tuple(point.channels[k] for k in waveform_channels(point))
-        if channels:
-            tasks.append(_block(spec, point, channels, options))
+        if channels and (block := found.read(None, _block, spec, point, channels, options)) is not None:
+            tasks.append(block)
+    found.refuse()
     slow = tuple(c for p in spec.points for c in p.channels if is_slow(c))
     if slow:
         tasks.append(Task(spec.id, None, 1.0, 0, slow, max(READINGS_INTERVAL_S, options.interval_s)))
@@ -102,25 +104,26 @@ def is_slow(channel: ChannelSpec) -> bool:
 
 
 def read_options(options: Mapping[str, object]) -> Options:
-    """The options of a table. Raises ValueError naming the key, what it must be, and what it was."""
+    """The options of a table. Raises TableError naming each wrong key, what it must be, and what it was."""
+    found = TableMistakes()
     strange = sorted(set(options) - KEYS)
     if strange:
-        raise ValueError(
-            f"the simulated source has the keys {', '.join(sorted(KEYS))}; got {', '.join(strange)}"
-        )
-    return Options(
-        plant=_path(options, "plant_file"),
-        scenario_file=_path(options, "scenario_file"),
-        truth_file=_truth_file(options),
-        machines=_names(options),
-        scenario=_text(options, "scenario", "healthy"),
-        seed=_seed(options),
-        interval_s=_number(options, "interval_s", DEFAULT_INTERVAL_S, 0.1, 86400),
-        block_s=_number(options, "block_s", 0, 0.01, 600) if "block_s" in options else None,
-        seconds=_number(options, "seconds", 0, 1, 1e9) if "seconds" in options else None,
-        origin_s=_number(options, "origin_s", 0, 0, 9e9) if "origin_s" in options else None,
-        time_scale=_number(options, "time_scale", 1.0, 1e-6, 1e6),
+        found.note(f"the simulated source has the keys {', '.join(sorted(KEYS))}; got {', '.join(strange)}")
+    checked = Options(
+        plant=found.read(None, _path, options, "plant_file"),
+        scenario_file=found.read(None, _path, options, "scenario_file"),
+        truth_file=found.read(None, _truth_file, options),
+        machines=found.read((), _names, options),
+        scenario=found.read("", _text, options, "scenario", "healthy"),
+        seed=found.read(0, _seed, options),
+        interval_s=found.read(1.0, _number, options, "interval_s", DEFAULT_INTERVAL_S, 0.1, 86400),
+        block_s=found.read(None, _number_or_none, options, "block_s", 0.01, 600),
+        seconds=found.read(None, _number_or_none, options, "seconds", 1, 1e9),
+        origin_s=found.read(None, _number_or_none, options, "origin_s", 0, 9e9),
+        time_scale=found.read(1.0, _number, options, "time_scale", 1.0, 1e-6, 1e6),
     )
+    found.refuse()
+    return checked
 
 
 def _block(spec: MachineSpec, point: PointSpec, channels: tuple[ChannelSpec, ...], options: Options) -> Task:
@@ -174,6 +177,10 @@ def _seed(options: Mapping[str, object]) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"seed must be a whole number of at least 0, got {value!r}")
     return value
+
+
+def _number_or_none(options: Mapping[str, object], key: str, low: float, high: float) -> float | None:
+    return _number(options, key, low, low, high) if key in options else None
 
 
 def _number(options: Mapping[str, object], key: str, default: float, low: float, high: float) -> float:

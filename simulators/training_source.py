@@ -19,6 +19,7 @@ from palier.clock import PlantClock
 from palier.frames import Frame, Readings
 from palier.plant import Plant, load_plant
 from palier.source import Device
+from palier.table_mistakes import TableMistakes
 from palier.training import Exercise, Session
 from palier.training_results import TrainingFolder
 
@@ -107,13 +108,16 @@ def _blocks(plant: SimulatedPlant) -> Iterator[Frame]:
 
 def open_source(options: Mapping[str, object], _clock: PlantClock) -> SimulatedExercises:
     """The entry point of `palier.sources`. Raises ValueError with a sentence for options that can't be."""
+    found = TableMistakes()
     strange = sorted(set(options) - {"folder", "plant_file"})
     if strange:
-        raise ValueError(
+        found.note(
             f"the source simulated_exercises has the keys folder, plant_file; got {', '.join(strange)}"
         )
-    session: Session = TrainingFolder(Path(_text(options, "folder"))).session()
-    return SimulatedExercises(session.exercises, load_plant(Path(_text(options, "plant_file"))))
+    folder, plant_file = (found.read("", _text, options, key) for key in ("folder", "plant_file"))
+    found.refuse()
+    session: Session = TrainingFolder(Path(folder)).session()
+    return SimulatedExercises(session.exercises, load_plant(Path(plant_file)))
 
 
 def _text(options: Mapping[str, object], key: str) -> str:

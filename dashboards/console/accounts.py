@@ -14,6 +14,7 @@ from starlette.responses import Response
 from palier.alarm_modes import OF_NO_MACHINE, Mode
 from palier.alarm_text import measured_lines
 from palier.alarms import Alarm
+from palier.gateway_said import told_texts
 from palier.gateway_text import configuration_text, facts
 from palier.gateways import GatewayTold, read_gateways
 from palier.historian.base import HistorianError
@@ -160,6 +161,8 @@ async def _page(request: Request, template: str) -> Response:
         gaps=gaps_text,
         facts=lambda told: dict(facts(told.status, words.catalogue)),
         configured=lambda told: configuration_text(told.status, words.catalogue),
+        problems=lambda told: told_texts(told.status.problems, told.status.problem_codes, words.catalogue),
+        notes=lambda told: told_texts(told.status.notes, told.status.note_codes, words.catalogue),
         aside=lambda reason: (
             words.t(f"aside_{reason}") if f"page.aside_{reason}" in words.catalogue else reason
         ),

@@ -11,6 +11,7 @@ import numpy as np
 
 from palier.frames import MAX_FRAME_BYTES
 from palier.strict_toml import did_you_mean
+from palier.table_mistakes import TableMistakes
 
 from .sensor import MM_S_PER, Sensor
 from .velocity import LOWEST_RATE_HZ
@@ -54,36 +55,40 @@ KEYS: Final = ("h_every_s", "h_s", "l_every_s", "l_s", "l_hz", "danger", "danger
 
 
 def read_plan(table: object, sensor: Sensor, speed_rpm: float | None = None) -> Plan:
-    """The plan of a source's `plan` table (None: all as it is by default). ValueError naming the key.
+    """The plan of a source's `plan` table (None: all as it is by default). TableError naming the keys.
 
     `speed_rpm` is the machine's speed where the source's table says that it is fixed.
     """
     told = {} if table is None else table
     if not isinstance(told, Mapping):
         raise ValueError(f"plan must be a table, [source.plan], got {told!r}")
-    unknown = sorted(str(key) for key in told if key not in KEYS)
-    if unknown:
-        hint = did_you_mean(unknown[0], KEYS) or f" (known: {', '.join(KEYS)})"
-        raise ValueError(f"plan: unknown key {unknown[0]!r}{hint}")
+    found = TableMistakes()
+    for unknown in sorted(str(key) for key in told if key not in KEYS):
+        hint = did_you_mean(unknown, KEYS) or f" (known: {', '.join(KEYS)})"
+        found.note(f"plan: unknown key {unknown!r}{hint}")
     if sensor.unit not in MM_S_PER:
-        raise ValueError(f'plan: unit must be "g" or "m/s²" to be cut into blocks, got {sensor.unit!r}')
+        found.note(f'plan: unit must be "g" or "m/s²" to be cut into blocks, got {sensor.unit!r}')
     standard = {field.name: field.default for field in fields(Plan)}
     h_every_s, h_s, l_every_s = (
-        _seconds(told, key, float(str(standard[key]))) for key in ("h_every_s", "h_s", "l_every_s")
+        found.read(1.0, _seconds, told, key, float(str(standard[key])))
+        for key in ("h_every_s", "h_s", "l_every_s")
     )
+    limit = told.get("danger_mm_s")
     plan = Plan(
         h_every_s,
         h_s,
         l_every_s,
-        _seconds(told, "l_s", _l_s(speed_rpm)),
-        _factor(told, sensor.fs_hz),
-        _danger(told, sensor.fs_hz),
-        _positive("danger_mm_s", told["danger_mm_s"]) if "danger_mm_s" in told else None,
+        found.read(1.0, _seconds, told, "l_s", _l_s(speed_rpm)),
+        found.read(1, _factor, told, sensor.fs_hz),
+        found.read(False, _danger, told, sensor.fs_hz),
+        None if limit is None else found.read(None, _positive, "danger_mm_s", limit),
         speed_rpm,
     )
-    _check_lengths(plan)
-    _check_turns(plan)
-    _check_sizes(plan, sensor)
+    found.refuse()  # what follows is about several keys, which must be right one by one
+    _note_lengths(plan, found)
+    found.read(None, _check_turns, plan)
+    _note_sizes(plan, sensor, found)
+    found.refuse()
     return plan
 
 
@@ -126,17 +131,17 @@ def _danger(told: Mapping[str, object], fs_hz: float) -> bool:
     return danger
 
 
-def _check_lengths(plan: Plan) -> None:
+def _note_lengths(plan: Plan, found: TableMistakes) -> None:
     if plan.h_s > plan.h_every_s:
-        raise ValueError(
+        found.note(
             f"plan: h_s must not be longer than h_every_s, got {plan.h_s:g} s each {plan.h_every_s:g} s"
         )
     if plan.l_s > plan.l_every_s:
-        raise ValueError(
+        found.note(
             f"plan: l_s must not be longer than l_every_s, got {plan.l_s:g} s each {plan.l_every_s:g} s"
         )
     if is_slow(plan.speed_rpm) and plan.l_s > plan.h_every_s:
-        raise ValueError(
+        found.note(
             f"plan: below {SLOW_RPM:g} r/min, or without speed_rpm, an L block comes with each H block, so "
             f"l_s must not be longer than h_every_s, got {plan.l_s:g} s each {plan.h_every_s:g} s"
         )
@@ -155,14 +160,14 @@ def _check_turns(plan: Plan) -> None:
         )
 
 
-def _check_sizes(plan: Plan, sensor: Sensor) -> None:
+def _note_sizes(plan: Plan, sensor: Sensor, found: TableMistakes) -> None:
     room = (MAX_FRAME_BYTES - ROOM_FOR_FIELDS) // len(sensor.channels)
     for key, seconds, rate, width in (
         ("h_s", plan.h_s, sensor.fs_hz, np.dtype(sensor.dtype).itemsize),
         ("l_s", plan.l_s, sensor.fs_hz / plan.l_factor, 4),
     ):
         if seconds * rate * width > room:
-            raise ValueError(
+            found.note(
                 f"plan: {key} must be at most {math.floor(room / (rate * width))} s: {len(sensor.channels)} "
                 f"channels of {rate:g} Hz must fit a message of 4 MiB, got {seconds:g}"
             )

@@ -20,6 +20,7 @@ from typing import Final
 import numpy as np
 
 from palier.clock import PlantClock
+from palier.table_mistakes import TableMistakes
 
 from . import selftest
 from .bursts import Burst, SampleType
@@ -28,7 +29,7 @@ from .continuous import ContinuousSource, source_of
 from .fifo import FifoSensor, Garbage, from_words
 from .i2c import read_i2c
 from .registers import Bits, Chip, Framing, Identity
-from .spi import read_spi
+from .spi import any_bus, read_spi
 from .tables import one_of
 
 CHIP: Final = Chip(
@@ -169,14 +170,20 @@ class Adxl345(FifoSensor):
 
 
 def open_source(table: Mapping[str, object], clock: PlantClock) -> ContinuousSource:
-    """The entry point. Raises ValueError with a sentence."""
+    """The entry point. Raises ValueError with a sentence for each mistake."""
+    found = TableMistakes()
+    registers: Registers | None = None
+    rates, usual_hz = SPI_RATES, 3200
+    own: tuple[str, ...] = ("spi", "spi_hz", "rate_hz")
     if ("spi" in table) == ("i2c" in table):
-        raise ValueError('either spi = "0.0" or i2c = 1 must say which bus it is on')
-    registers: Registers
-    if "spi" in table:
-        registers = SpiRegisters(read_spi(table, CHIP, slowest_hz=2_000_000), CHIP)
-        rate_hz, own = one_of(table, "rate_hz", tuple(SPI_RATES), 3200), ("spi", "spi_hz", "rate_hz")
+        found.note('either spi = "0.0" or i2c = 1 must say which bus it is on')
+        rates, own = {**SPI_RATES, **I2C_RATES}, ("i2c", "address", *own)
+    elif "spi" in table:
+        bus = found.read(None, read_spi, table, CHIP, slowest_hz=2_000_000)
+        registers = None if bus is None else SpiRegisters(bus, CHIP)
     else:
-        registers = read_i2c(table, ADDRESSES)
-        rate_hz, own = one_of(table, "rate_hz", tuple(I2C_RATES), 800), ("i2c", "address", "rate_hz")
-    return source_of(Adxl345(registers, rate_hz), table, clock, own)
+        rates, own, usual_hz = I2C_RATES, ("i2c", "address", "rate_hz"), 800
+        registers = found.read(None, read_i2c, table, ADDRESSES)
+    rate_hz = found.read(usual_hz, one_of, table, "rate_hz", tuple(rates), usual_hz)
+    driver = Adxl345(registers or SpiRegisters(any_bus(CHIP), CHIP), rate_hz)
+    return source_of(driver, table, clock, own, found=found, known=registers is not None)

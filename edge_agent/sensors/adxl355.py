@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from palier.clock import PlantClock
+from palier.table_mistakes import TableMistakes
 
 from . import selftest
 from .bursts import Burst, SampleType
@@ -27,7 +28,7 @@ from .bus import Registers, SpiRegisters, write_and_check
 from .continuous import ContinuousSource, source_of
 from .fifo import FifoSensor, Garbage, from_words
 from .registers import SILENT_LINES, Bits, Chip, Framing, Identity
-from .spi import read_spi
+from .spi import any_bus, read_spi
 from .tables import one_of
 
 CHIP: Final = Chip(
@@ -208,10 +209,11 @@ def _axes(raw: bytes) -> npt.NDArray[np.int32]:
 
 
 def open_source(table: Mapping[str, object], clock: PlantClock) -> ContinuousSource:
-    """The entry point. Raises ValueError with a sentence."""
-    range_g = one_of(table, "range_g", tuple(RANGES), 8)
-    rate_hz = one_of(table, "rate_hz", tuple(RATES), 4000)
-    registers = SpiRegisters(read_spi(table, CHIP, slowest_hz=1_000_000), CHIP)
-    return source_of(
-        Adxl355(registers, range_g, rate_hz), table, clock, ("spi", "spi_hz", "range_g", "rate_hz")
-    )
+    """The entry point. Raises ValueError with a sentence for each mistake."""
+    found = TableMistakes()
+    range_g = found.read(8, one_of, table, "range_g", tuple(RANGES), 8)
+    rate_hz = found.read(4000, one_of, table, "rate_hz", tuple(RATES), 4000)
+    bus = found.read(None, read_spi, table, CHIP, slowest_hz=1_000_000)
+    driver = Adxl355(SpiRegisters(bus or any_bus(CHIP), CHIP), range_g, rate_hz)
+    own = ("spi", "spi_hz", "range_g", "rate_hz")
+    return source_of(driver, table, clock, own, found=found, known=bus is not None)

@@ -28,6 +28,8 @@ import numpy as np
 import numpy.typing as npt
 
 from palier.clock import PlantClock
+from palier.table_mistakes import TableMistakes
+from palier.wire.said import said
 
 from . import tables
 from .audio_host import PortAudio, Wanted, shared
@@ -53,27 +55,46 @@ class AudioOptions:
 
 
 def open_source(table: Mapping[str, object], clock: PlantClock) -> ContinuousSource:
-    """The entry point. Raises ValueError for a wrong table."""
-    options = read_options(table)
+    """The entry point. Raises ValueError with a sentence for each mistake."""
+    found = TableMistakes()
+    options = read_options(table, found)
     names = tuple(f"in{number}" for number in options.inputs)
-    return source_of(AudioDriver(options), table, clock, AudioOptions.__slots__, names)
+    driver = AudioDriver(options)
+    known = bool(options.device)
+    return source_of(driver, table, clock, AudioOptions.__slots__, names, found=found, known=known)
 
 
-def read_options(table: Mapping[str, object]) -> AudioOptions:
-    """The driver's own keys. Raises ValueError naming the key."""
-    device = tables.text(table, "device", "485B39")
-    inputs = _inputs(table.get("inputs", [1]))
-    full_scale = tables.positives(table, "full_scale")
-    if len(full_scale) != len(inputs):
+def read_options(table: Mapping[str, object], found: TableMistakes | None = None) -> AudioOptions:
+    """The driver's own keys. Raises TableError naming the keys, or notes them in `found`."""
+    noted = found or TableMistakes()
+    inputs = noted.read((1,), _inputs, table.get("inputs", [1]))
+    options = AudioOptions(
+        noted.read("", tables.text, table, "device", "485B39"),
+        inputs,
+        noted.read(48000.0, tables.positive, table, "fs_hz", 48000, 48000.0),
+        noted.read((1.0,) * len(inputs), _full_scale, table, len(inputs)),
+        noted.read("g", _unit, table),
+    )
+    if found is None:
+        noted.refuse()
+    return options
+
+
+def _full_scale(table: Mapping[str, object], count: int) -> tuple[float, ...]:
+    found = tables.positives(table, "full_scale")
+    if len(found) != count:
         raise ValueError(
             "full_scale must have one number for each input: what its largest number means in `unit`, from "
-            f"the certificate and the gain, e.g. full_scale = [98.1]; got {len(full_scale)} for {len(inputs)}"
+            f"the certificate and the gain, e.g. full_scale = [98.1]; got {len(found)} for {count}"
         )
+    return found
+
+
+def _unit(table: Mapping[str, object]) -> str:
     unit = table.get("unit")
     if unit not in UNITS:
         raise ValueError(f'unit must be that of full_scale, "g" or "m/s²", got {unit!r}')
-    fs_hz = tables.positive(table, "fs_hz", 48000, 48000.0)
-    return AudioOptions(device, inputs, fs_hz, full_scale, str(unit))
+    return str(unit)
 
 
 def _inputs(value: object) -> tuple[int, ...]:
@@ -158,7 +179,7 @@ class AudioDriver:
                 yield Burst(samples, now_s - left / self.fs_nominal_hz, lost)
                 heard_s, lost = now_s, False
             elif now_s - heard_s > SILENT_S:
-                raise OSError(f"{self.name} gave no sample for {SILENT_S:g} s: is it still plugged in?")
+                raise OSError(said("audio_silent", name=self.name, seconds=round(SILENT_S)))
 
     def _take(self, host: PortAudio) -> tuple[npt.NDArray[np.int32], int, bool]:
         """(n_channels, n) counts, how many frames still wait, and whether some were lost before these."""
@@ -173,7 +194,7 @@ class AudioDriver:
                     return np.empty((self.n_channels, 0), np.int32), 0, False
                 data, overflowed = self._stream.read(frames)
             except host.library.PortAudioError as error:
-                raise OSError(f"{self.name} is gone ({error}): is it plugged in?") from error
+                raise OSError(said("audio_gone", name=self.name, why=str(error))) from error
         return self._counts(data), waiting - frames, bool(overflowed)
 
     def _counts(self, data: Any) -> npt.NDArray[np.int32]:

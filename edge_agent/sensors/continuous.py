@@ -29,6 +29,8 @@ from palier.clock import PlantClock
 from palier.frames import Frame, FrameError, check_name
 from palier.source import Device, Standing
 from palier.strict_toml import did_you_mean
+from palier.table_mistakes import TableMistakes
+from palier.wire.said import said
 
 from .bursts import Driver
 from .gaps import Gaps
@@ -59,44 +61,59 @@ def source_of(
     clock: PlantClock,
     own: Collection[str],
     names: tuple[str, ...] = ("x", "y", "z"),
+    *,
+    found: TableMistakes | None = None,
+    known: bool = True,
 ) -> ContinuousSource:
-    """The source of a [[source]] table. Raises ValueError naming the key.
+    """The source of a [[source]] table. Raises TableError naming the keys.
 
-    `own` are the keys that the driver has read, `names` what its channels are called by default.
+    `own` are the keys that the driver has read, with the mistakes `found`, and `names` what its channels are
+    called by default; `known` says whether they tell which device it is, so that it can be looked for.
     """
+    noted = found or TableMistakes()
+    note_common(table, own, noted)
+    source = ContinuousSource(driver, read_place(driver, table, names, noted), clock)
+    noted.refuse(*(source.attempt, source.addresses) if known else ())
+    return source
+
+
+def note_common(table: Mapping[str, object], own: Collection[str], found: TableMistakes) -> None:
+    """Note what is wrong whatever the driver: unknown keys, and what says where it sits."""
     known = {*KEYS, *own}
     for key in table:
         if key not in known:
             hint = did_you_mean(key, known) or f" (known: {', '.join(sorted(known))})"
-            raise ValueError(f"unknown key {key!r}{hint}")
-    return ContinuousSource(driver, read_place(driver, table, names), clock)
+            found.note(f"unknown key {key!r}{hint}")
+    for key in ("machine", "point"):
+        found.read("", _name, table, key)
+    found.read(None, _speed_rpm, table)
+    if not isinstance(mounting := table.get("mounting", ""), str):
+        found.note(f'mounting must be text in quotes, e.g. "stud", got {mounting!r}')
 
 
-def read_place(driver: Driver, table: Mapping[str, object], names: tuple[str, ...]) -> Place:
-    """Machine, point, channels and plan. Raises ValueError naming the key."""
-    speed = table.get("speed_rpm")
-    if speed is not None and (isinstance(speed, bool) or not isinstance(speed, int | float) or speed < 0):
-        raise ValueError(f"speed_rpm must be a number of at least 0, got {speed!r}")
-    mounting = table.get("mounting", "")
-    if not isinstance(mounting, str):
-        raise ValueError(f'mounting must be text in quotes, e.g. "stud", got {mounting!r}')
-    plan = table.get("plan", {})
-    if not isinstance(plan, Mapping):
-        raise ValueError(f"plan must be a table written as [source.plan], got {plan!r}")
-    gain = _gain(table, driver.n_channels)
+def read_place(
+    driver: Driver, table: Mapping[str, object], names: tuple[str, ...], found: TableMistakes | None = None
+) -> Place:
+    """Machine, point, channels and plan. Raises TableError naming the keys, or notes them in `found`."""
+    noted = found or TableMistakes()
+    note_common(table, table, noted)
+    gain = noted.read((1.0,) * driver.n_channels, _gain, table, driver.n_channels)
     ends = ends_of(driver.full_scale, driver.n_channels)
     sensor = Sensor(
-        machine=_name(table, "machine"),
-        point=_name(table, "point"),
-        channels=_channels(table, driver.n_channels, names),
+        machine=str(table.get("machine")),
+        point=str(table.get("point")),
+        channels=noted.read(names[: driver.n_channels], _channels, table, driver.n_channels, names),
         fs_hz=driver.fs_nominal_hz,
         scale=tuple(scale * own for scale, own in zip(driver.scale, gain, strict=True)),
         unit=driver.unit,
         dtype=driver.dtype,
         full_scale=None if ends is None else tuple(end * own for end, own in zip(ends, gain, strict=True)),
     )
-    speed_rpm = None if speed is None else float(speed)
-    return Place(sensor, read_plan(plan, sensor, speed_rpm), mounting, speed_rpm, gain)
+    speed_rpm = noted.read(None, _speed_rpm, table)
+    plan = noted.read(Plan(), read_plan, table.get("plan", {}), sensor, speed_rpm)
+    if found is None:
+        noted.refuse()
+    return Place(sensor, plan, str(table.get("mounting", "")), speed_rpm, gain)
 
 
 class ContinuousSource:
@@ -194,7 +211,7 @@ class ContinuousSource:
         driver.open()
         failed = driver.self_test()
         if failed is not None:
-            raise OSError(f"{driver.name} fails its self-test: {failed}")
+            raise OSError(said("self_test", name=driver.name, why=failed))
 
     def _cut(self, acquisition: Acquisition, stretch: Stretch) -> Iterator[Frame]:
         """The frames whose last sample is in this stretch."""
@@ -241,11 +258,17 @@ class ContinuousSource:
             self._strayed = ""
 
     def _stray_text(self) -> str:
-        return (
-            f"{self.driver.name} gives {self.rate.fs_hz:.0f} samples a second, its data sheet says "
-            f"{self.rate.nominal_hz:.0f}: is it the device that the table names? "
-            "Blocks carry the measured rate"
-        )
+        measured, nominal = round(self.rate.fs_hz), round(self.rate.nominal_hz)
+        return said("rate_strays", name=self.driver.name, measured=measured, nominal=nominal)
+
+
+def _speed_rpm(table: Mapping[str, object]) -> float | None:
+    speed = table.get("speed_rpm")
+    if speed is None:
+        return None
+    if isinstance(speed, bool) or not isinstance(speed, int | float) or speed < 0:
+        raise ValueError(f"speed_rpm must be a number of at least 0, got {speed!r}")
+    return float(speed)
 
 
 def _name(table: Mapping[str, object], key: str) -> str:

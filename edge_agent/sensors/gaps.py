@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from palier.wire.said import said
+
 SAID_EVERY_S: Final = 60.0
 REMEMBERED_S: Final = 3600.0  # a gap of longer ago is history, not something to mend
 OFTEN: Final = 10  # gaps in a minute: the gateway can't keep up, and few blocks come whole
@@ -42,13 +44,10 @@ class Gaps:
         """A sentence while hardly a block comes whole."""
         if len(self._before) <= OFTEN or now_s - self._before[0] > SAID_EVERY_S:
             return ""
-        return (
-            f"{self._name} is read too late again and again ({self.count} gaps): too many sensors for this "
-            "gateway, or a bus that is too slow for them (raise its clock)"
-        )
+        return said("read_late", name=self._name, gaps=self.count)
 
     def note_text(self, now_s: float) -> str:
         """A sentence while a gap is not longer ago than an hour."""
         if now_s - self._last_s > REMEMBERED_S:
             return ""
-        return f"{self._name} lost about {self.samples} samples in {self.count} gaps since it was opened"
+        return said("samples_lost", name=self._name, samples=self.samples, gaps=self.count)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
+from palier.table_mistakes import TableMistakes
+
 _REMEDY: Final = {
     errno.ENOENT: "I²C is not switched on: dtparam=i2c_arm=on in /boot/firmware/config.txt, then restart",
     errno.EACCES: "the agent's account may not use it: add it to the group i2c, and DeviceAllow= to its unit",
@@ -86,19 +88,21 @@ class I2cBus:
 
 
 def read_i2c(table: Mapping[str, object], addresses: tuple[int, ...]) -> I2cBus:
-    """The device that a table names by `i2c` (bus) and `address`. Raises ValueError naming the key.
+    """The device that a table names by `i2c` (bus) and `address`. Raises TableError naming the keys.
 
     `addresses` are those that the device can have, the usual one first.
     """
+    found = TableMistakes()
     bus = table.get("i2c")
     if isinstance(bus, bool) or not isinstance(bus, int) or not 0 <= bus <= 99:
-        raise ValueError(f"i2c must be the number of a bus as in /dev/i2c-1, e.g. i2c = 1, got {bus!r}")
+        found.note(f"i2c must be the number of a bus as in /dev/i2c-1, e.g. i2c = 1, got {bus!r}")
+        bus = 0
     address = table.get("address", addresses[0])
     if isinstance(address, bool) or address not in addresses or not isinstance(address, int):
         shown = f"{address:#04x}" if isinstance(address, int) else repr(address)
-        raise ValueError(
-            f"address must be one of {', '.join(f'{one:#04x}' for one in addresses)}, got {shown}"
-        )
+        found.note(f"address must be one of {', '.join(f'{one:#04x}' for one in addresses)}, got {shown}")
+        address = addresses[0]
+    found.refuse()
     return I2cBus(bus, address)
 
 

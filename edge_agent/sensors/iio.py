@@ -28,7 +28,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -36,11 +36,12 @@ import numpy as np
 import numpy.typing as npt
 
 from palier.clock import PlantClock
+from palier.table_mistakes import TableMistakes
 
 from . import iio_tree as tree
-from . import tables
 from .bursts import Burst, SampleType
-from .continuous import ContinuousSource, source_of
+from .continuous import ContinuousSource, note_common, source_of
+from .iio_options import IioOptions, read_options
 from .iio_scan import TIMESTAMP, Element, chosen, gaps, largest, narrowest, scan_layout
 from .iio_tree import IioError, SysfsFiles
 
@@ -54,32 +55,32 @@ _FIXED: Final = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.EIO)  # a file w
 LARGEST_LATENESS_S: Final = 5.0  # a time stamp further in the past is none of the monotonic clock
 
 
-@dataclass(frozen=True, slots=True)
-class IioOptions:
-    """The table above without what every sensor has, read. `elements` empty: every axis of acceleration."""
-
-    device: str
-    fs_hz: float
-    elements: tuple[str, ...] = ()
-    trigger: str | None = None
-    sensitivity_mv_per_g: tuple[float, ...] = ()
-
-
 def open_source(table: Mapping[str, object], clock: PlantClock) -> ContinuousSource:
     """The entry point. Raises ValueError for a wrong table, OSError where the device is not there."""
-    driver = IioDriver(read_options(table))
-    return source_of(driver, table, clock, IioOptions.__slots__, driver.axes)
+    own, found = IioOptions.__slots__, TableMistakes()
+    options = found.read(None, read_options, table)
+    try:
+        # What it offers stands in sysfs: only there the rest of its keys is known to be right.
+        driver = None if options is None else found.read(None, IioDriver, options)
+    except OSError as error:
+        note_common(table, own, found)
+        found.refuse(partial(_raise, error))
+        raise
+    if driver is None:
+        note_common(table, own, found)
+        found.refuse(partial(_find, table))
+        raise AssertionError("what kept the driver from being made is a mistake")
+    return source_of(driver, table, clock, own, driver.axes, found=found)
 
 
-def read_options(table: Mapping[str, object]) -> IioOptions:
-    """The driver's own keys. Raises ValueError naming the key."""
-    return IioOptions(
-        device=tables.text(table, "device", "adxl355"),
-        fs_hz=tables.positive(table, "fs_hz", 4000),
-        elements=tables.texts(table, "elements"),
-        trigger=tables.text_or_none(table, "trigger"),
-        sensitivity_mv_per_g=tables.positives(table, "sensitivity_mv_per_g"),
-    )
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _find(table: Mapping[str, object]) -> None:
+    """Look for the device alone. Raises OSError where it is not there."""
+    if isinstance(device := table.get("device"), str) and device:
+        tree.find_device(tree.SYSFS, device, SysfsFiles())
 
 
 class IioDriver:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from palier.clock import PlantClock
+from palier.table_mistakes import TableMistakes
 
 from . import selftest
 from .bursts import Burst, SampleType
@@ -26,7 +27,7 @@ from .bus import Registers, SpiRegisters, write_and_check
 from .continuous import ContinuousSource, source_of
 from .fifo import FifoSensor, Garbage, from_words
 from .registers import SILENT_LINES, Bits, Chip, Framing, Identity
-from .spi import read_spi
+from .spi import any_bus, read_spi
 from .tables import one_of
 
 CHIP: Final = Chip(
@@ -195,7 +196,10 @@ class Iis3dwb(FifoSensor):
 
 
 def open_source(table: Mapping[str, object], clock: PlantClock) -> ContinuousSource:
-    """The entry point. Raises ValueError with a sentence."""
-    range_g = one_of(table, "range_g", tuple(RANGES), 16)
-    registers = SpiRegisters(read_spi(table, CHIP, slowest_hz=4_000_000), CHIP)
-    return source_of(Iis3dwb(registers, range_g), table, clock, ("spi", "spi_hz", "range_g"))
+    """The entry point. Raises ValueError with a sentence for each mistake."""
+    found = TableMistakes()
+    range_g = found.read(16, one_of, table, "range_g", tuple(RANGES), 16)
+    bus = found.read(None, read_spi, table, CHIP, slowest_hz=4_000_000)
+    driver = Iis3dwb(SpiRegisters(bus or any_bus(CHIP), CHIP), range_g)
+    own = ("spi", "spi_hz", "range_g")
+    return source_of(driver, table, clock, own, found=found, known=bus is not None)

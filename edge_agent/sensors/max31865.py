@@ -25,9 +25,11 @@ from typing import Final
 
 from edge_agent.sources.reading_table import ReadingRow, ReadingTable, refuse_unknown_keys
 from palier.clock import PlantClock
+from palier.table_mistakes import TableMistakes
+from palier.wire.said import said
 
 from .bus import Spi, SpiRegisters
-from .polled import PolledSource, read_every_s
+from .polled import PolledSource, polled_source
 from .registers import SILENT_LINES, Chip, Framing
 from .spi import read_spi
 from .tables import number, one_of
@@ -139,9 +141,9 @@ class Max31865:
         if found:
             raise OSError("; ".join(found))
         if counts == 0:
-            raise OSError("the sensor is shorted, or its wires are (0 Ω)")
+            raise OSError(said("probe_shorted"))
         if counts >= FULL_COUNTS - 1:
-            raise OSError(f"the sensor is open: more than {self._reference_ohm:g} Ω")
+            raise OSError(said("probe_open", ohm=round(self._reference_ohm)))
         ohm = counts * self._reference_ohm / FULL_COUNTS
         low, high = (resistance(limit, self._zero_ohm) for limit in RANGE_C)
         if not low <= ohm <= high:
@@ -157,26 +159,28 @@ def open_source(
     clock: PlantClock,
     spi: Callable[[Mapping[str, object]], Spi] = lambda own: read_spi(own, CHIP),
 ) -> PolledSource:
-    """The entry point. Raises ValueError with a sentence."""
-    refuse_unknown_keys(table, KEYS, "max31865")
-    rows = ReadingTable.read(table, OWN, address=lambda row: row.own.get("spi"))
-    probes, addresses = [], []
-    for row in rows.rows:
-        try:
-            bus = spi(row.own)
-            probes.append(_chip(bus, row))
-        except ValueError as error:
-            raise ValueError(f"{row}: {error}") from error
-        addresses.append(bus.address)
-    close = [probe.close for probe in probes]
-    return PolledSource(rows, probes, read_every_s(table), clock, addresses=tuple(addresses), close=close)
+    """The entry point. Raises ValueError with a sentence for each mistake."""
+    found = TableMistakes()
+    found.read(None, refuse_unknown_keys, table, KEYS, "max31865")
+    rows = ReadingTable.read(table, OWN, address=_address, found=found)
+    buses = [found.of(str(row)).read(None, spi, row.own) for row in rows.rows]
+    probes = [_chip(bus, row.own, found.of(str(row))) for bus, row in zip(buses, rows.rows, strict=True)]
+    addresses = tuple(bus.address for bus in buses if bus is not None)
+    close = [probe.close for probe in probes if probe is not None]
+    return polled_source(table, rows, probes, clock, found, addresses=addresses, close=close)
 
 
-def _chip(spi: Spi, row: ReadingRow) -> Max31865:
-    return Max31865(
-        spi,
-        wires=one_of(row.own, "wires", (2, 3, 4), 3),
-        reference_ohm=number(row.own, "reference_ohm", 430.0, 1.0, 100_000.0),
-        zero_ohm=number(row.own, "zero_ohm", 100.0, 10.0, 10_000.0),
-        mains_hz=one_of(row.own, "mains_hz", (50, 60), 50),
-    )
+def _address(row: ReadingRow) -> str | None:
+    spi = row.own.get("spi")
+    return spi if isinstance(spi, str) else None
+
+
+def _chip(bus: Spi | None, own: Mapping[str, object], found: TableMistakes) -> Max31865 | None:
+    """None where its own keys do not say how it is wired: what it then measured would mean nothing."""
+    wires = found.read(None, one_of, own, "wires", (2, 3, 4), 3)
+    reference_ohm = found.read(None, number, own, "reference_ohm", 430.0, 1.0, 100_000.0)
+    zero_ohm = found.read(None, number, own, "zero_ohm", 100.0, 10.0, 10_000.0)
+    mains_hz = found.read(None, one_of, own, "mains_hz", (50, 60), 50)
+    if bus is None or wires is None or reference_ohm is None or zero_ohm is None or mains_hz is None:
+        return None
+    return Max31865(bus, wires=wires, reference_ohm=reference_ohm, zero_ohm=zero_ohm, mains_hz=mains_hz)

@@ -34,6 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from palier.clock import PlantClock
+from palier.table_mistakes import TableMistakes
 
 from . import tables
 from .bursts import Burst, SampleType
@@ -74,34 +75,63 @@ class Mcc172Options:
 
 
 def open_source(table: Mapping[str, object], clock: PlantClock) -> ContinuousSource:
-    """The entry point. Raises ValueError for a wrong table."""
-    options = read_options(table)
+    """The entry point. Raises ValueError with a sentence for each mistake."""
+    found = TableMistakes()
+    options = read_options(table, found)
     names = tuple(f"ch{number}" for number in options.inputs)
-    return source_of(Mcc172Driver(options), table, clock, Mcc172Options.__slots__, names)
+    driver = Mcc172Driver(options)
+    # With a wrong `iepe` a look at the board might feed a sensor that has a supply of its own.
+    known = all(found.read(None, told, table) is not None for told in (_address, _inputs, _iepe))
+    return source_of(driver, table, clock, Mcc172Options.__slots__, names, found=found, known=known)
 
 
-def read_options(table: Mapping[str, object]) -> Mcc172Options:
-    """The driver's own keys. Raises ValueError naming the key."""
+def read_options(table: Mapping[str, object], found: TableMistakes | None = None) -> Mcc172Options:
+    """The driver's own keys. Raises TableError naming the keys, or notes them in `found`."""
+    noted = found or TableMistakes()
+    inputs = noted.read((0, 1), _inputs, table)
+    options = Mcc172Options(
+        noted.read(0, _address, table),
+        inputs,
+        noted.read(BASE_HZ, _rate, table),
+        noted.read((100.0,) * len(inputs), _sensitivities, table, inputs),
+        noted.read(True, _iepe, table),
+    )
+    if found is None:
+        noted.refuse()
+    return options
+
+
+def _address(table: Mapping[str, object]) -> int:
+    return tables.whole(table, "address", 0, low=0, high=7)
+
+
+def _inputs(table: Mapping[str, object]) -> tuple[int, ...]:
     inputs = table.get("inputs", [0, 1])
-    if inputs not in ([0], [1], [0, 1], [1, 0]):
+    if not isinstance(inputs, list) or inputs not in ([0], [1], [0, 1], [1, 0]):
         raise ValueError(f"inputs must be [0], [1] or [0, 1]: the MCC 172 has these two, got {inputs!r}")
-    sensitivities = tables.positives(table, "sensitivity_mv_per_g")
-    if len(sensitivities) != len(inputs):
+    return tuple(inputs)
+
+
+def _sensitivities(table: Mapping[str, object], inputs: tuple[int, ...]) -> tuple[float, ...]:
+    found = tables.positives(table, "sensitivity_mv_per_g")
+    if len(found) != len(inputs):
         raise ValueError(
             "sensitivity_mv_per_g must have one number for each input, from the sensor's certificate, e.g. "
-            f"[100.3, 98.9]: without it a vibration has no unit; got {len(sensitivities)} for {inputs}"
+            f"[100.3, 98.9]: without it a vibration has no unit; got {len(found)} for {list(inputs)}"
         )
+    return found
+
+
+def _iepe(table: Mapping[str, object]) -> bool:
     iepe = table.get("iepe", True)
     if not isinstance(iepe, bool):
         raise ValueError(f"iepe must be true or false, got {iepe!r}")
-    fs_hz = tables.positive(table, "fs_hz", 25600)
-    return Mcc172Options(
-        tables.whole(table, "address", 0, low=0, high=7), tuple(inputs), _rate(fs_hz), sensitivities, iepe
-    )
+    return iepe
 
 
-def _rate(fs_hz: float) -> float:
+def _rate(table: Mapping[str, object]) -> float:
     """The board's own rate for it. Raises ValueError naming the nearest where there is none."""
+    fs_hz = tables.positive(table, "fs_hz", 25600)
     divisor = min(SLOWEST, max(1, round(BASE_HZ / fs_hz)))
     rate = BASE_HZ / divisor
     if abs(rate - fs_hz) > 1e-4 * rate:

@@ -12,6 +12,8 @@ from edge_agent.sources.reading_table import ReadingTable, Told
 from palier.clock import PlantClock
 from palier.frames import QUALITY_BAD, QUALITY_GOOD, Frame
 from palier.source import Device
+from palier.table_mistakes import TableMistakes
+from palier.wire.said import said, said_all
 
 EVERY_S: Final = 30.0
 """So two values over a temperature's danger limit are with the host within a minute of its crossing."""
@@ -64,7 +66,7 @@ class PolledSource:
     @property
     def problem(self) -> str:
         """The sensors that give nothing, a sentence each; empty where all do."""
-        return "; ".join(self._wrong.values())
+        return said_all(self._wrong.values())
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -111,7 +113,7 @@ class PolledSource:
         try:
             value = probe.read()
         except OSError as error:
-            self._note(place, f"{self._table.rows[place]}: {error}")
+            self._note(place, said("row_says", row=str(self._table.rows[place]), why=str(error)))
             return None
         if self._wrong.pop(place, None) is not None:
             log.info("%s gives values again", self._table.rows[place])
@@ -126,6 +128,34 @@ class PolledSource:
         if sentence != before or now_s - at_s >= SAID_AGAIN_S:
             self._said[place] = (sentence, now_s)
             log.error("%s", sentence)
+
+
+def polled_source(
+    table: Mapping[str, object],
+    rows: ReadingTable,
+    probes: Sequence[Probe | None],
+    clock: PlantClock,
+    found: TableMistakes,
+    *,
+    addresses: tuple[str, ...] = (),
+    close: Sequence[Callable[[], None]] = (),
+) -> PolledSource:
+    """The source of a [[source]] table; a probe is None where its row does not say which it is.
+
+    Raises TableError where anything is wrong in the table; the probes that there are can be tried by it.
+    """
+    every_s = found.read(EVERY_S, read_every_s, table)
+    made = [(row, probe) for row, probe in zip(rows.rows, probes, strict=True) if probe is not None]
+    source = PolledSource(
+        ReadingTable(row for row, _ in made),
+        [probe for _, probe in made],
+        every_s,
+        clock,
+        addresses=addresses,
+        close=close,
+    )
+    found.refuse(source.attempt, addresses)
+    return source
 
 
 def read_every_s(table: Mapping[str, object]) -> float:

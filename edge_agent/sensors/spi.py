@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, Final
 
+from palier.table_mistakes import TableMistakes
+
 from .registers import Chip
 
 BUFFER_BYTES: Final = 4096
@@ -82,24 +84,37 @@ class SpiBus:
 
 
 def read_spi(table: Mapping[str, object], chip: Chip, *, slowest_hz: int = 100_000) -> SpiBus:
-    """The chip select that a table names by `spi`, at `spi_hz`. Raises ValueError naming the key.
+    """The chip select that a table names by `spi`, at `spi_hz`. Raises TableError naming the keys.
 
     `slowest_hz` is the clock below which the bus takes longer than the device to fill its FIFO.
     """
-    where = table.get("spi")
-    if not isinstance(where, str) or not _WHERE.fullmatch(where):
-        raise ValueError(f'spi must be "BUS.CHIP" as in /dev/spidev0.0, e.g. spi = "0.0", got {where!r}')
+    found = TableMistakes()
+    where = found.read("0.0", _where, table)
     clock_hz = table.get("spi_hz", chip.spi_hz)
     if (
         isinstance(clock_hz, bool)
         or not isinstance(clock_hz, int)
         or not slowest_hz <= clock_hz <= chip.spi_hz
     ):
-        raise ValueError(
+        found.note(
             f"spi_hz must be a whole number from {slowest_hz} (slower, its samples do not fit the "
             f"bus) to {chip.spi_hz} (the fastest clock of the {chip.name}), got {clock_hz!r}"
         )
+        clock_hz = chip.spi_hz
+    found.refuse()
     return SpiBus(where, chip, clock_hz)
+
+
+def any_bus(chip: Chip) -> SpiBus:
+    """In place of one that a table does not name rightly, while the rest of the table is looked at."""
+    return SpiBus("0.0", chip, chip.spi_hz)
+
+
+def _where(table: Mapping[str, object]) -> str:
+    where = table.get("spi")
+    if not isinstance(where, str) or not _WHERE.fullmatch(where):
+        raise ValueError(f'spi must be "BUS.CHIP" as in /dev/spidev0.0, e.g. spi = "0.0", got {where!r}')
+    return where
 
 
 def _spidev() -> Any:  # the library has no types

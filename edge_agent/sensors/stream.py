@@ -18,6 +18,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from palier.wire.said import said
+
 from .bursts import Burst, Driver
 
 HELD_S: Final = 8.0
@@ -69,7 +71,7 @@ class Stream:
         if done and not bursts:
             if self._error is not None:
                 raise self._error
-            raise OSError(f"{self._driver.name} gives no more samples")
+            raise OSError(said("no_more_samples", name=self._driver.name))
         return join(bursts)
 
     def end(self) -> None:

@@ -25,6 +25,8 @@ from palier.clock import PlantClock
 from palier.frames import QUALITY_BAD, QUALITY_GOOD, QUALITY_STALE, Frame, Readings
 from palier.secret_files import open_to_all
 from palier.source import Device
+from palier.table_mistakes import TableMistakes
+from palier.wire.said import said
 
 from .absent import Absent
 from .json_mqtt_path import NothingThereError, value_at
@@ -57,11 +59,14 @@ class _Route:
 
 def open_source(table: Mapping[str, object], clock: PlantClock) -> JsonMqttSource:
     """The entry point. ValueError with a sentence for a mistake in the table."""
-    settings, rows = read_table(table)
+    found = TableMistakes()
+    settings, rows = read_table(table, found)
     file = settings.broker.password_file
     if file is not None and (warning := open_to_all(file)):
         log.warning("json_mqtt: %s", warning)
-    return JsonMqttSource(settings, rows, clock)
+    source = JsonMqttSource(settings, rows, clock)
+    found.refuse(source.attempt if settings.broker.host else None)
+    return source
 
 
 class JsonMqttSource:
@@ -91,7 +96,7 @@ class JsonMqttSource:
     def notes(self) -> tuple[str, ...]:
         """What was thrown away, by topic."""
         return tuple(
-            f"{count} messages on {topic} could not be used, the last one because {self._said.get(topic, '')}"
+            said("messages_useless", messages=count, topic=topic, why=self._said.get(topic, ""))
             for topic, count in self.garbage.items()
         )
 
@@ -109,7 +114,7 @@ class JsonMqttSource:
         try:
             connection.open()
         except ConnectionFailedError as error:
-            raise OSError(f"{self._where}: {error}") from error
+            raise OSError(said("broker_says", where=self._where, why=str(error))) from error
         connection.close()
 
     def frames(self, stop: threading.Event) -> Iterator[Frame]:
@@ -122,11 +127,12 @@ class JsonMqttSource:
                 connection.open()
                 self._is_back()
                 yield from self._connected(connection, stop)
-                self._lost(f"the broker {self._where} ended the connection: {connection.ended}", stop)
+                ended = str(connection.ended)
+                self._lost(said("broker_ended", where=self._where, why=ended), stop)
             except ConnectionFailedError as error:
                 refused = error.refused
                 self._protocol = _other(self._protocol) if error.other_protocol else self._protocol
-                self._lost(f"{self._where}: {error}", stop)
+                self._lost(said("broker_says", where=self._where, why=str(error)), stop)
             finally:
                 connection.close() if not connection.ended else connection.abandon()
             if stop.is_set():

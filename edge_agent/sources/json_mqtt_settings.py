@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge_agent.settings import BrokerSettings, is_loopback
+from palier.table_mistakes import TableMistakes
 
 from .json_mqtt_path import Path as JsonPath
 from .json_mqtt_path import parse_path
@@ -65,23 +66,34 @@ class JsonMqttSettings:
         return tuple(dict.fromkeys([*(row.topic for row in self.rows), *status]))
 
 
-def read_table(table: Mapping[str, object]) -> tuple[JsonMqttSettings, ReadingTable]:
-    """The broker and its values. Raises ValueError with a sentence naming the row and the key."""
-    refuse_unknown_keys(table, {*_BROKER, "send_every_s", "silent_s", ROWS, *_SHARED}, "json_mqtt")
+def read_table(
+    table: Mapping[str, object], found: TableMistakes | None = None
+) -> tuple[JsonMqttSettings, ReadingTable]:
+    """The broker and its values. Raises TableError with sentences naming the rows and the keys; or notes them
+    in `found`: then the rows are those that can be read, and the host is empty where the broker's can't.
+    """
+    noted = found or TableMistakes()
+    known = {*_BROKER, "send_every_s", "silent_s", ROWS, *_SHARED}
+    noted.read(None, refuse_unknown_keys, table, known, "json_mqtt")
     given = table.get(ROWS)
     shared = {key: table[key] for key in _SHARED if key in table and key != "port"}
     filled = [
-        with_preset({**shared, **row}, f"{ROWS} {place + 1}") if isinstance(row, Mapping) else row
+        noted.read({**shared, **row}, with_preset, {**shared, **row}, f"{ROWS} {place + 1}")
+        if isinstance(row, Mapping)
+        else row
         for place, row in enumerate(given if isinstance(given, list) else [])
     ]
-    rows = ReadingTable.read({ROWS: filled}, own=(*_OWN, *VARIABLES), address=_address)
+    rows = ReadingTable.read({ROWS: filled}, own=(*_OWN, *VARIABLES), address=_address, found=noted)
+    read = [(row, noted.read(None, _row, row)) for row in rows.rows]
     settings = JsonMqttSettings(
-        broker=_broker(table),
-        rows=tuple(map(_row, rows.rows)),
-        send_every_s=_seconds(table, "send_every_s", SEND_EVERY_S, 0.01, 300.0),
-        silent_s=_seconds(table, "silent_s", 300.0, 1.0, 300.0),
+        broker=noted.read(BrokerSettings(host=""), _broker, table),
+        rows=tuple(one for _, one in read if one is not None),
+        send_every_s=noted.read(SEND_EVERY_S, _seconds, table, "send_every_s", SEND_EVERY_S, 0.01, 300.0),
+        silent_s=noted.read(300.0, _seconds, table, "silent_s", 300.0, 1.0, 300.0),
     )
-    return settings, rows
+    if found is None:
+        noted.refuse()
+    return settings, ReadingTable(row for row, one in read if one is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +112,28 @@ def _address(row: ReadingRow) -> _Address:
 
 
 def _row(row: ReadingRow) -> JsonRow:
-    own = row.own
-    topic = _topic(row, "topic")
-    if topic is None:
-        raise ValueError(f'{row}: topic is missing, e.g. topic = "atelier/{{machine}}/mesures"')
+    """Raises TableError."""
+    own, found = row.own, TableMistakes()
+    topic = found.read("?", _topic, row, "topic")
+    if topic is None and "preset" not in own:
+        found.note(f'{row}: topic is missing, e.g. topic = "atelier/{{machine}}/mesures"')
     time_unit = own.get("time_unit", ISO)
-    if time_unit != ISO and time_unit not in TIME_UNITS:
-        raise ValueError(
-            f"{row}: time_unit must be {ISO} or one of {', '.join(TIME_UNITS)}, got {time_unit!r}"
-        )
-    return JsonRow(
-        topic=topic,
-        path=_path(row, "path") or (),
-        hex=None if "hex" not in own else _hex(row, own["hex"]),
-        time_path=_path(row, "time_path"),
+    if time_unit != ISO and time_unit not in tuple(TIME_UNITS):
+        found.note(f"{row}: time_unit must be {ISO} or one of {', '.join(TIME_UNITS)}, got {time_unit!r}")
+    path = found.read(None, _path, row, "path")
+    one = JsonRow(
+        topic=topic or "?",
+        path=path or (),
+        hex=None if "hex" not in own else found.read(None, _hex, row, own["hex"]),
+        time_path=found.read(None, _path, row, "time_path"),
         time_unit=str(time_unit),
-        code_path=_path(row, "code_path"),
+        code_path=found.read(None, _path, row, "code_path"),
         code=own.get("code"),
-        status_topic=_topic(row, "status_topic"),
+        status_topic=found.read(None, _topic, row, "status_topic"),
         offline=str(own.get("offline", "offline")),
     )
+    found.refuse()
+    return one
 
 
 def _filled(row: ReadingRow, key: str) -> str:
@@ -202,32 +216,41 @@ def _whole(given: Mapping[str, Any], key: str, default: int, low: int, high: int
 
 
 def _broker(table: Mapping[str, object]) -> BrokerSettings:
-    """As [broker] of agent.toml, with tls_ca_file for tls_ca."""
+    """As [broker] of agent.toml, with tls_ca_file for tls_ca. Raises TableError."""
+    found = TableMistakes()
     host, port = table.get("host", "127.0.0.1"), table.get("port", 8883 if "tls_ca_file" in table else 1883)
     if not isinstance(host, str) or not host:
-        raise ValueError(f"json_mqtt: host must be a name or an address in quotes, got {host!r}")
+        found.note(f"json_mqtt: host must be a name or an address in quotes, got {host!r}")
+        host = "127.0.0.1"
     if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
-        raise ValueError(f"json_mqtt: port must be 1 to 65535, got {port!r}")
+        found.note(f"json_mqtt: port must be 1 to 65535, got {port!r}")
+        port = 1883
     insecure = table.get("insecure", False)
     if not isinstance(insecure, bool):
-        raise ValueError(f"json_mqtt: insecure must be true or false, got {insecure!r}")
-    texts = {key: _text(table, key) for key in ("username", "password_file", "tls_ca_file")}
-    for key in ("password_file", "tls_ca_file"):
-        if texts[key] is not None and not Path(str(texts[key])).is_file():
-            raise ValueError(f"json_mqtt: {key} must name a file, there is none at {texts[key]}")
-    if not (is_loopback(host) or insecure) and texts["tls_ca_file"] is None:
-        raise ValueError(
+        found.note(f"json_mqtt: insecure must be true or false, got {insecure!r}")
+    files = {key: found.read(None, _file, table, key) for key in ("password_file", "tls_ca_file")}
+    if not (is_loopback(host) or insecure) and "tls_ca_file" not in table:
+        found.note(
             f"json_mqtt: the broker {host!r} is not on this machine, so tls_ca_file must name its "
             "authority's certificate; insecure = true reads what anybody may have written on the way"
         )
-    return BrokerSettings(
+    broker = BrokerSettings(
         host=host,
         port=port,
-        username=texts["username"],
-        password_file=None if texts["password_file"] is None else Path(texts["password_file"]),
-        tls_ca=None if texts["tls_ca_file"] is None else Path(texts["tls_ca_file"]),
-        insecure=insecure,
+        username=found.read(None, _text, table, "username"),
+        password_file=files["password_file"],
+        tls_ca=files["tls_ca_file"],
+        insecure=bool(insecure),
     )
+    found.refuse()
+    return broker
+
+
+def _file(table: Mapping[str, object], key: str) -> Path | None:
+    path = _text(table, key)
+    if path is not None and not Path(path).is_file():
+        raise ValueError(f"json_mqtt: {key} must name a file, there is none at {path}")
+    return None if path is None else Path(path)
 
 
 def _text(table: Mapping[str, object], key: str) -> str | None:

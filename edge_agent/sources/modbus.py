@@ -41,6 +41,8 @@ from typing import Final
 from palier.clock import PlantClock
 from palier.frames import Frame, Readings
 from palier.source import Device
+from palier.table_mistakes import TableMistakes
+from palier.wire.said import said, said_all
 
 from .modbus_line import (
     ILLEGAL_FUNCTION,
@@ -53,7 +55,7 @@ from .modbus_line import (
     Tcp,
     require_library,
 )
-from .modbus_options import ModbusOptions, read_options
+from .modbus_options import NOWHERE, ModbusOptions, read_options
 from .modbus_registers import Kind
 from .modbus_requests import Request
 from .modbus_slaves import AWAY, PAUSE_S, Slave
@@ -73,9 +75,17 @@ log = logging.getLogger(__name__)
 
 def open_source(table: Mapping[str, object], clock: PlantClock) -> ModbusSource:
     """The entry point. Raises ValueError for a wrong table; a device that is away is no mistake."""
-    options = read_options(table)
+    found = TableMistakes()
+    options = read_options(table, found)
+    usable = found.read(None, _usable) is not None and options.where != NOWHERE
+    source = ModbusSource(options, clock)
+    found.refuse(source.attempt if usable and options.requests else None, source.addresses)
+    return source
+
+
+def _usable() -> bool:
     require_library()
-    return ModbusSource(options, clock)
+    return True
 
 
 class ModbusSource:
@@ -119,10 +129,12 @@ class ModbusSource:
             self._ask(self._slaves, threading.Event())
         self._line.close()
         away = [one for one in self._slaves if one.away]
-        found = [f"slave {one.number} at {self.options.where}: {one.why}" for one in away]
+        found = [
+            said("slaves_say", slaves=one.number, where=str(self.options.where), why=one.why) for one in away
+        ]
         wrong = [*([self._why] if self._why else found), *self._refused.values()]
         if wrong:
-            raise OSError("; ".join(wrong))
+            raise OSError(said_all(wrong))
 
     @property
     def problem(self) -> str:
@@ -131,14 +143,14 @@ class ModbusSource:
         if not away or (self._lost and self._why):
             return self._why
         numbers = ", ".join(str(one.number) for one in away)
-        return f"slave {numbers} at {self.options.where}: {away[0].why}"
+        return said("slaves_say", slaves=numbers, where=str(self.options.where), why=away[0].why)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the devices refuse: a mistake in the table, or in the device's settings."""
         sentences = list(self._refused.values())
         more = len(sentences) - NOTES
-        return (*sentences[:NOTES], *([f"and {more} more, see the journal"] if more > 0 else []))
+        return (*sentences[:NOTES], *([said("more_in_journal", more=more)] if more > 0 else []))
 
     def frames(self, stop: threading.Event) -> Iterator[Frame]:
         """Readings, one for each machine, each `send_every_s`."""
@@ -285,7 +297,10 @@ class ModbusSource:
             return
         rows = ", ".join(str(self.options.table.rows[one.place]) for one in request.registers[:3])
         why = f"{error}{_hint(request, error)}"
-        self._refused[place] = f"{self.options.where} refuses {request}, wanted by {rows}: {why}"
+        where = str(self.options.where)
+        self._refused[place] = said(
+            "registers_refused", where=where, request=str(request), rows=rows, why=why
+        )
         log.error("modbus: %s", self._refused[place])
 
     def _fail(self, slave: Slave, why: str) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from palier.wire.said import said
+
 from .modbus_registers import Kind
 from .modbus_requests import Request
 
@@ -119,7 +121,7 @@ class Line:
         try:
             client.socket = self._connected(answer_s)
         except Exception as error:  # pyserial lets termios.error through, too
-            raise LineError(f"{self.where} can't be opened: {reason(error)}") from error
+            raise LineError(said("line_closed", where=str(self.where), why=reason(error))) from error
         self.fresh = True
 
     def close(self) -> None:
@@ -150,9 +152,9 @@ class Line:
 
         if isinstance(error, ConnectionException | OSError):
             self.close()
-            return EndedError(f"{self.where}: the connection ended")
+            return EndedError(said("line_ended", where=str(self.where)))
         if isinstance(error, ModbusIOException) and not self._came:
-            return NoAnswerError("no answer")
+            return NoAnswerError(said("no_answer"))
         if not isinstance(self.where, Serial):
             cause = "is it a Modbus device?"
         elif self._came == self._sent:
@@ -218,11 +220,11 @@ def reason(error: BaseException) -> str:
     """Why a line can't be opened, with what to do where that is known."""
     number = getattr(error, "errno", None)
     if isinstance(error, TimeoutError) or number == errno.ETIMEDOUT:
-        return "nobody answers at that address"
+        return said("nobody_there")
     if number == errno.EACCES:
-        return "no permission; the agent's account must be in the group dialout"
+        return said("no_permission")
     if number in (errno.EAGAIN, errno.EBUSY):
-        return "another program uses it"
+        return said("line_busy")
     return os.strerror(number) if number and number > 0 else str(getattr(error, "strerror", None) or error)
 
 

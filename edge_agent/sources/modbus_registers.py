@@ -13,6 +13,8 @@ from enum import IntEnum
 from itertools import pairwise
 from typing import Final
 
+from palier.table_mistakes import TableMistakes
+
 from .reading_table import ReadingRow
 
 KEYS: Final = ("slave", "kind", "register", "type", "order")
@@ -96,22 +98,22 @@ def scale_needed(fields: Mapping[str, object]) -> bool:
 
 
 def read_register(row: ReadingRow, default_slave: int, slaves: tuple[int, int]) -> Register:
-    """What the row reads. Raises ValueError with a sentence naming the row and the key."""
-    slave = whole(row.own.get("slave", default_slave), "slave", str(row), slaves)
-    kind = _KINDS.get(chosen(row.own.get("kind", "holding"), "kind", str(row), _KINDS))
-    assert kind is not None  # noqa: S101 - it is one of the keys
-    if "register" not in row.own:
-        raise ValueError(f"{row}: register is missing: the number of its first register, counted from 0")
-    first = whole(row.own["register"], "register", str(row), (0, LAST_REGISTER))
+    """What the row reads. Raises TableError with sentences naming the row and the keys."""
+    found = TableMistakes()
+    slave = found.read(0, whole, row.own.get("slave", default_slave), "slave", str(row), slaves)
+    word = found.read(None, chosen, row.own.get("kind", "holding"), "kind", str(row), _KINDS)
+    kind = _KINDS[word or "holding"]
+    first = found.read(0, _first, row)
     if kind.of_bits:
         for key in ("type", "order"):
             if key in row.own:
-                raise ValueError(f"{row}: {key} must not be given: a {kind} is one bit")
+                found.note(f"{row}: {key} must not be given: a {kind} is one bit")
+        found.refuse()
         return Register(row.place, slave, kind, first, 1)
-    if "type" not in row.own:
-        raise ValueError(f"{row}: type is missing: one of {', '.join(TYPES)}, as the device's manual has it")
-    layout = TYPES[chosen(row.own["type"], "type", str(row), TYPES)]
-    order = chosen(row.own.get("order", "ABCD"), "order", str(row), ORDERS)
+    # Where nobody knows the kind, a bit needs no type.
+    layout = "H" if word is None and "type" not in row.own else found.read("H", _layout, row)
+    order = found.read("ABCD", chosen, row.own.get("order", "ABCD"), "order", str(row), ORDERS)
+    found.refuse()
     register = Register(row.place, slave, kind, first, struct.calcsize(f">{layout}") // 2, layout, order)
     if register.end - 1 > LAST_REGISTER:
         raise ValueError(
@@ -121,17 +123,31 @@ def read_register(row: ReadingRow, default_slave: int, slaves: tuple[int, int]) 
     return register
 
 
+def _first(row: ReadingRow) -> int:
+    if "register" not in row.own:
+        raise ValueError(f"{row}: register is missing: the number of its first register, counted from 0")
+    return whole(row.own["register"], "register", str(row), (0, LAST_REGISTER))
+
+
+def _layout(row: ReadingRow) -> str:
+    if "type" not in row.own:
+        raise ValueError(f"{row}: type is missing: one of {', '.join(TYPES)}, as the device's manual has it")
+    return TYPES[chosen(row.own["type"], "type", str(row), TYPES)]
+
+
 def refuse_overlaps(registers: Sequence[Register], rows: Sequence[ReadingRow]) -> None:
-    """ValueError where two numbers share a register of one slave: one of the two is not where it says."""
+    """TableError where two numbers share a register of one slave: one of the two is not where it says."""
+    found = TableMistakes()
     ordered = sorted(registers, key=lambda one: (one.slave, one.kind, one.first))
     for one, other in pairwise(ordered):
         if (one.slave, one.kind) == (other.slave, other.kind) and other.first < one.end:
             a, b = sorted((one, other), key=lambda register: register.place)
-            raise ValueError(
+            found.note(
                 f"{rows[b.place]} reads {b}, and {rows[a.place]} reads {a}"
                 + (f" to {a.end - 1}" if a.count > 1 else "")
                 + ": no two values may share a register, correct or take away one of them"
             )
+    found.refuse()
 
 
 def whole(value: object, key: str, where: str, limits: tuple[int, int]) -> int:

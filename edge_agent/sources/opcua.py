@@ -23,6 +23,7 @@ from palier.clock import PlantClock
 from palier.frames import Frame, Readings
 from palier.secret_files import open_to_all
 from palier.source import Device
+from palier.table_mistakes import TableMistakes
 
 from .absent import Absent
 from .opcua_settings import OpcUaSettings, node_id, read_table
@@ -47,15 +48,20 @@ log = logging.getLogger(__name__)
 
 def open_source(table: Mapping[str, object], clock: PlantClock) -> OpcUaSource:
     """The entry point. ValueError with a sentence for a mistake in the table, or without asyncua."""
-    settings, rows = read_table(table)
+    found = TableMistakes()
+    settings, rows = read_table(table, found)
+    usable = settings.url != ""
     try:
         import asyncua  # noqa: F401 - here, not in the running agent: 24 MB
-    except ImportError as error:
-        raise ValueError("asyncua is not installed: pip install 'palier[opcua]'") from error
+    except ImportError:
+        found.note("asyncua is not installed: pip install 'palier[opcua]'")
+        usable = False
     for file in (settings.key_file, settings.password_file):
         if file is not None and (warning := open_to_all(file)):
             log.warning("opcua: %s", warning)
-    return OpcUaSource(settings, rows, clock)
+    source = OpcUaSource(settings, rows, clock)
+    found.refuse(source.attempt if usable else None)
+    return source
 
 
 class OpcUaSource:
@@ -86,11 +92,16 @@ class OpcUaSource:
         self._tell = told
 
     def attempt(self) -> None:
-        """Connect and read once. OSError with a sentence where that fails, or for a value that is none."""
+        """Connect and read once. OSError where that fails, and for values that are none, all named."""
         with asyncio.Runner() as runner:
             runner.run(self._attempt())
-        for place, why in [one for one in self._said.items() if one[1]]:
-            raise OSError(f"{self._rows.rows[place]}, node {self._node_ids[place]}: {why}")
+        wrong = [
+            f"{self._rows.rows[place]}, node {self._node_ids[place]}: {why}"
+            for place, why in self._said.items()
+            if why
+        ]
+        if wrong:
+            raise OSError("; ".join(wrong))
 
     async def _attempt(self) -> None:
         from .opcua_session import opened

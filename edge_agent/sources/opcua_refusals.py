@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from asyncua import ua
 from asyncua.ua.uaerrors import UaStatusCodeError
 
+from palier.wire.said import said
+
 from .opcua_settings import OpcUaSettings
 
 _CERTIFICATE: Final = (
@@ -43,46 +45,41 @@ def sentence(error: Exception, settings: OpcUaSettings) -> OSError:
     """The error as one with a sentence; one that has it already is given back."""
     if isinstance(error, LostError) or type(error).__name__ == "CertificateError":
         return error if isinstance(error, OSError) else LostError(_told(error))
-    where = f"the OPC UA server {urlsplit(settings.url).netloc}"
+    server = urlsplit(settings.url).netloc
     if isinstance(error, UaStatusCodeError):
-        return LostError(_of_status(ua.StatusCode(error.code).name, where, settings))
-    return LostError(f"{where} {_of_connection(error, settings)}")
+        return LostError(_of_status(ua.StatusCode(error.code).name, server, settings))
+    return LostError(_of_connection(error, server, settings))
 
 
-def _of_connection(error: Exception, settings: OpcUaSettings) -> str:
+def _of_connection(error: Exception, server: str, settings: OpcUaSettings) -> str:
     if isinstance(error, ConnectionRefusedError):
-        return "can't be reached: nothing listens there; is it running?"
+        return said("opcua_nobody", server=server)
     if isinstance(error, TimeoutError):
-        return "does not answer: it hangs, or the network swallows what is sent"
+        return said("opcua_hangs", server=server)
     if isinstance(error, ConnectionError) and settings.secure:
-        return (
-            f"ended the connection ({_told(error)}): where it happens at once, it may not trust this "
-            "gateway's certificate"
-        )
+        return said("opcua_untrusting", server=server, why=_told(error))
     if isinstance(error, ConnectionError):
-        return f"ended the connection ({_told(error)})"
+        return said("opcua_ended", server=server, why=_told(error))
     if isinstance(error, OSError):
-        return f"can't be reached: {_told(error)}"
-    return f"gave an answer that can't be used: {_told(error)}"
+        return said("opcua_unreached", server=server, why=_told(error))
+    return said("opcua_garbage", server=server, why=_told(error))
 
 
-def _of_status(status: str, where: str, settings: OpcUaSettings) -> str:
+def _of_status(status: str, server: str, settings: OpcUaSettings) -> str:
     if status in _ACCOUNT:
         account = settings.username or "no account (anonymous)"
-        return f"{where} refuses {account} ({status}): look at username and password_file"
+        return said("opcua_account", server=server, account=account, status=status)
     if status in _CERTIFICATE:
         file = settings.certificate_file
-        return (
-            f"{where} rejects this gateway's certificate{f' {file.name}' if file else ''} "
-            f"({status}): have it trusted there"
-        )
+        name = file.name if file else "-"
+        return said("opcua_certificate", server=server, file=name, status=status)
     if status in _FULL:
-        return f"{where} has no room for one more session ({status}): end others there"
+        return said("opcua_full", server=server, status=status)
     if status in ("BadSessionIdInvalid", "BadSessionClosed", "BadSessionNotActivated"):
-        return f"{where} has forgotten the session ({status})"
+        return said("opcua_forgot_session", server=server, status=status)
     if status in ("BadSubscriptionIdInvalid", "BadNoSubscription"):
-        return f"{where} has forgotten the subscription ({status})"
-    return f"{where} answers {status}"
+        return said("opcua_forgot_items", server=server, status=status)
+    return said("opcua_status", server=server, status=status)
 
 
 def _told(error: Exception) -> str:

@@ -25,6 +25,8 @@ from asyncua.crypto.uacrypto import CertProperties
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.uaerrors import UaError
 
+from palier.wire.said import said
+
 from .opcua_refusals import LostError, sentence
 from .opcua_settings import NODE_ID, OpcUaSettings
 from .opcua_watch import KEEP_ALIVE_S, Watch
@@ -157,7 +159,7 @@ class Session:
             raise LostError(self.gone)
         silent_s = self._watch.silence(time.monotonic(), self._subscription.last_publish_at)
         if silent_s is not None:
-            raise LostError(f"the server has published nothing for {silent_s:.0f} s, keep-alives included")
+            raise LostError(said("opcua_silent", seconds=round(silent_s)))
 
 
 @asynccontextmanager

@@ -7,12 +7,13 @@ import math
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from edge_agent.settings import is_loopback
+from palier.table_mistakes import TableMistakes
 
 from .reading_pace import SEND_EVERY_S
 from .reading_table import ROWS, ReadingRow, ReadingTable, refuse_unknown_keys
@@ -73,26 +74,42 @@ class OpcUaSettings:
         return self.security != NONE
 
 
-def read_table(table: Mapping[str, object]) -> tuple[OpcUaSettings, ReadingTable]:
-    """The server and its values. Raises ValueError with a sentence naming the key."""
-    refuse_unknown_keys(table, {*_KEYS, ROWS, "machine", "point"}, "opcua")
-    rows = ReadingTable.read(table, own=("node_id",), address=node_id)
-    url = _url(table)
-    every_s = _seconds(table, "every_s", 1.0, FASTEST_S, 60.0)
-    files = {key: _file(table, key) for key in _FILES}
+def read_table(
+    table: Mapping[str, object], found: TableMistakes | None = None
+) -> tuple[OpcUaSettings, ReadingTable]:
+    """The server and its values. Raises TableError with sentences naming the keys; or notes them in `found`.
+
+    Then the rows are those whose node is known, and the url is empty where nobody may connect by what the
+    table says of the server.
+    """
+    noted, server = found or TableMistakes(), TableMistakes()
+    noted.read(None, refuse_unknown_keys, table, {*_KEYS, ROWS, "machine", "point"}, "opcua")
+    rows = ReadingTable.read(table, own=("node_id",), address=node_id, found=noted)
+    every_s = noted.read(1.0, _seconds, table, "every_s", 1.0, FASTEST_S, 60.0)
     settings = OpcUaSettings(
-        url=url,
-        security=_security(table),
-        **files,
-        username=_text(table, "username") if "username" in table else None,
+        url=server.read("", _url, table),
+        security=server.read(NONE, _security, table),
+        **{key: server.read(None, _file, table, key) for key in _FILES},
+        username=server.read(None, _text, table, "username") if "username" in table else None,
         every_s=every_s,
-        sampling_s=_seconds(table, "sampling_s", every_s, FASTEST_S, 3600.0),
-        queue=_queue(table),
-        read_s=_seconds(table, "read_s", 30.0, 1.0, LONGEST_READ_S),
-        send_every_s=_seconds(table, "send_every_s", SEND_EVERY_S, FASTEST_S, LONGEST_READ_S),
+        sampling_s=noted.read(1.0, _seconds, table, "sampling_s", every_s, FASTEST_S, 3600.0),
+        queue=noted.read(10, _queue, table),
+        read_s=noted.read(30.0, _seconds, table, "read_s", 30.0, 1.0, LONGEST_READ_S),
+        send_every_s=noted.read(
+            SEND_EVERY_S, _seconds, table, "send_every_s", SEND_EVERY_S, FASTEST_S, LONGEST_READ_S
+        ),
     )
-    _must_fit(settings, insecure=_flag(table, "insecure"))
-    return settings, rows
+    insecure = server.read(False, _flag, table, "insecure")
+    try:
+        server.refuse()
+        _must_fit(settings, insecure=insecure)  # what belongs together, where each is right
+    except ValueError as error:
+        noted.note(error)
+        settings = replace(settings, url="")
+    if found is None:
+        noted.refuse()
+    known = [row for row in rows.rows if TableMistakes().read(None, node_id, row) is not None]
+    return settings, rows if len(known) == len(rows.rows) else ReadingTable(known)
 
 
 def node_id(row: ReadingRow) -> str:
@@ -148,29 +165,31 @@ def _security(table: Mapping[str, object]) -> str:
 
 
 def _must_fit(settings: OpcUaSettings, *, insecure: bool) -> None:
-    """What belongs together is there together, and no password goes out in clear."""
+    """What belongs together is there together, and no password goes out in clear. Raises TableError."""
+    found = TableMistakes()
     if settings.secure:
         if settings.certificate_file is None or settings.key_file is None:
-            raise ValueError(
+            found.note(
                 f"opcua: security {BASIC256SHA256} needs certificate_file and key_file: this gateway's own "
                 "application certificate, which the server must trust"
             )
         if (settings.server_certificate_file is None) == (settings.server_ca_file is None):
-            raise ValueError(
+            found.note(
                 f"opcua: security {BASIC256SHA256} needs server_certificate_file (the server's certificate "
                 "itself) or server_ca_file (the authority that issued it), one of the two: else anybody may "
                 "pretend to be the server"
             )
     elif settings.certificate_file or settings.key_file or settings.server_certificate_file:
-        raise ValueError(f'opcua: with security "{NONE}" no certificate is used: say "{BASIC256SHA256}"')
+        found.note(f'opcua: with security "{NONE}" no certificate is used: say "{BASIC256SHA256}"')
     if (settings.username is None) != (settings.password_file is None):
-        raise ValueError("opcua: username and password_file must be given together")
+        found.note("opcua: username and password_file must be given together")
     host = urlsplit(settings.url).hostname or ""
     if settings.username is not None and not settings.secure and not insecure and not is_loopback(host):
-        raise ValueError(
+        found.note(
             f'opcua: with security "{NONE}" the password may go in clear to {host}: say "{BASIC256SHA256}", '
             "or insecure = true where that is meant"
         )
+    found.refuse()
 
 
 def _file(table: Mapping[str, object], key: str) -> Path | None:

@@ -26,10 +26,12 @@ import numpy as np
 from palier.frames import QUALITY_BAD, QUALITY_GOOD, FrameError, Readings, check_name
 from palier.source import ChannelBirth, Device
 from palier.strict_toml import did_you_mean
+from palier.table_mistakes import TableMistakes
 
 ROWS: Final = "value"
 KEYS: Final = ("machine", "point", "channel", "unit", "scale", "offset", "low", "high")
 LONGEST_UNIT: Final = 16  # as `palier.frames` has it
+UNKNOWN: Final = "?"  # in place of a name that is not right, while the rest of its row is looked at
 SAID_AGAIN_NS: Final = 3_600 * 1_000_000_000
 """An input that comes and goes out of its range is told of once an hour, not each time."""
 
@@ -87,22 +89,26 @@ class ReadingTable:
         *,
         address: Callable[[ReadingRow], Hashable] | None = None,
         scale_needed: Callable[[Mapping[str, object]], bool] = lambda _row: False,
+        found: TableMistakes | None = None,
     ) -> ReadingTable:
-        """The rows of a [[source]] table. Raises ValueError with a sentence that names the row and the key.
+        """The rows of a [[source]] table. Raises TableError with sentences that name the row and the key; or
+        notes them in `found`, and rows that are not right hold something harmless.
 
         `own` are the keys of a row that the source adds; `address` gives what a row reads, which no other
-        row may read, too (shown by str(); ValueError of it is passed on); `scale_needed` says whether a row
-        counts in steps that mean nothing without a scale.
+        row may read, too (shown by str(); ValueError of it is noted; None: not known); `scale_needed` says
+        whether a row counts in steps that mean nothing without a scale.
         """
+        noted = TableMistakes() if found is None else found
         given = table.get(ROWS)
-        if not isinstance(given, list) or not given:
-            raise ValueError(f"at least one [[source.{ROWS}]] is needed: what to read, and of which machine")
+        rows = noted.read([], _rows, given)
         common = {key: table[key] for key in ("machine", "point") if key in table}
-        rows = [_row(place, common, one, own, scale_needed) for place, one in enumerate(given)]
-        _each_once(rows, lambda row: f"{row.machine} {row.name}", lambda key: f"is channel {key}")
+        read = [_row(place, common, one, own, scale_needed, noted) for place, one in rows]
+        _each_once(read, _channel_of, lambda key: f"is channel {key}", noted)
         if address is not None:
-            _each_once(rows, address, lambda key: f"is read from {key}")
-        return cls(rows)
+            _each_once(read, address, lambda key: f"is read from {key}", noted)
+        if found is None:
+            noted.refuse()
+        return cls(read)
 
     def devices(self) -> tuple[Device, ...]:
         """What to announce at birth: each machine with its channels."""
@@ -165,43 +171,61 @@ class ReadingTable:
 
 
 def refuse_unknown_keys(table: Mapping[str, object], known: Collection[str], where: str) -> None:
-    """ValueError naming a key that nobody asked for, and the nearest name that there is."""
+    """TableError naming each key that nobody asked for, and the nearest name that there is."""
+    found = TableMistakes()
     for key in table:
         if key not in known:
             hint = did_you_mean(key, known) or f" (known: {', '.join(sorted(known))})"
-            raise ValueError(f"{where}: unknown key {key!r}{hint}")
+            found.note(f"{where}: unknown key {key!r}{hint}")
+    found.refuse()
 
 
-def _row(
+def _rows(given: object) -> list[tuple[int, Mapping[str, object]]]:
+    if not isinstance(given, list) or not given:
+        raise ValueError(f"at least one [[source.{ROWS}]] is needed: what to read, and of which machine")
+    for place, row in enumerate(given):
+        if not isinstance(row, Mapping):
+            raise ValueError(f"{ROWS} {place + 1} must be a table written as [[source.{ROWS}]], got {row!r}")
+    return list(enumerate(given))
+
+
+def _row(  # noqa: PLR0917 - of `ReadingTable.read` alone
     place: int,
     common: Mapping[str, object],
-    given: object,
+    given: Mapping[str, object],
     own: Collection[str],
     scale_needed: Callable[[Mapping[str, object]], bool],
+    found: TableMistakes,
 ) -> ReadingRow:
     where = f"{ROWS} {place + 1}"
-    if not isinstance(given, Mapping):
-        raise ValueError(f"{where} must be a table written as [[source.{ROWS}]], got {given!r}")
-    refuse_unknown_keys(given, {*KEYS, *own}, where)
+    found.read(None, refuse_unknown_keys, given, {*KEYS, *own}, where)
     fields = {**common, **given}
-    machine, point, channel = (_name(fields, key, where) for key in ("machine", "point", "channel"))
-    where = f"{where} ({machine} {point}/{channel})"
-    unit = _unit(fields, where)
-    if "scale" not in fields and scale_needed(fields):
-        raise ValueError(f"{where}: scale is missing: how many {unit} one count of it is, e.g. scale = 0.1")
+    names = [found.read(UNKNOWN, _name, fields, key, where) for key in ("machine", "point", "channel")]
+    machine, point, channel = names
+    if UNKNOWN not in names:
+        where = f"{where} ({machine} {point}/{channel})"
+    unit = found.read("unknown", _unit, fields, where)
     row = ReadingRow(
         *(place, machine, point, channel, unit),
-        scale=_number(fields, "scale", 1.0, where),
-        offset=_number(fields, "offset", 0.0, where),
-        low=_number(fields, "low", -math.inf, where),
-        high=_number(fields, "high", math.inf, where),
+        scale=found.read(1.0, _scale, fields, where, needed=scale_needed(fields)),
+        offset=found.read(0.0, _number, fields, "offset", 0.0, where),
+        low=found.read(-math.inf, _number, fields, "low", -math.inf, where),
+        high=found.read(math.inf, _number, fields, "high", math.inf, where),
         own={key: fields[key] for key in own if key in fields},
     )
-    if row.scale == 0:
-        raise ValueError(f"{where}: scale must not be 0: every value would be the offset")
     if not row.low < row.high:
-        raise ValueError(f"{where}: low must be below high, got {row.low:g} and {row.high:g}")
+        found.note(f"{where}: low must be below high, got {row.low:g} and {row.high:g}")
     return row
+
+
+def _scale(fields: Mapping[str, object], where: str, *, needed: bool) -> float:
+    if "scale" not in fields and needed:
+        unit = fields.get("unit", "of its unit")
+        raise ValueError(f"{where}: scale is missing: how many {unit} one count of it is, e.g. scale = 0.1")
+    scale = _number(fields, "scale", 1.0, where)
+    if scale == 0:
+        raise ValueError(f"{where}: scale must not be 0: every value would be the offset")
+    return scale
 
 
 def _name(fields: Mapping[str, object], key: str, where: str) -> str:
@@ -241,10 +265,20 @@ def _number(fields: Mapping[str, object], key: str, default: float, where: str) 
 
 
 def _each_once(
-    rows: Iterable[ReadingRow], of: Callable[[ReadingRow], Hashable], sentence: Callable[[Hashable], str]
+    rows: Iterable[ReadingRow],
+    of: Callable[[ReadingRow], Hashable],
+    sentence: Callable[[Hashable], str],
+    found: TableMistakes,
 ) -> None:
     met: dict[Hashable, ReadingRow] = {}
     for row in rows:
-        first = met.setdefault(key := of(row), row)
+        key = found.read(None, of, row)
+        if key is None:
+            continue
+        first = met.setdefault(key, row)
         if first is not row:
-            raise ValueError(f"{row}: {sentence(key)}, and so is {first}: take one of them away")
+            found.note(f"{row}: {sentence(key)}, and so is {first}: take one of them away")
+
+
+def _channel_of(row: ReadingRow) -> str | None:
+    return None if UNKNOWN in (row.machine, row.point, row.channel) else f"{row.machine} {row.name}"

@@ -26,6 +26,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -36,6 +37,7 @@ from palier.clock import PlantClock
 from palier.frames import MAX_FRAME_BYTES, Frame, Waveform
 from palier.recordings import Recording, RecordingError, Recordings, open_recordings
 from palier.source import ChannelBirth, Device
+from palier.table_mistakes import TableMistakes
 
 _T = TypeVar("_T")
 
@@ -47,6 +49,10 @@ ROOM_FOR_FIELDS: Final = 16 * 1024
 
 
 log = logging.getLogger(__name__)
+
+
+NO_FILE: Final = Path()
+"""In place of what a table does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,9 @@ class ReplayOptions:
 
 def open_source(table: Mapping[str, object], clock: PlantClock) -> ReplaySource:
     """The entry point. Raises ValueError for a wrong table or file."""
-    options = read_options(table)
+    found = TableMistakes()
+    options = read_options(table, found)
+    found.refuse(None if options.file == NO_FILE else partial(_look_at, options.file))
     recordings = open_recordings(
         options.file,
         options.index_file,
@@ -82,28 +90,27 @@ def open_source(table: Mapping[str, object], clock: PlantClock) -> ReplaySource:
     return ReplaySource(options, recordings, clock)
 
 
-def read_options(table: Mapping[str, object]) -> ReplayOptions:
-    """The options of a [[source]] table. Raises ValueError naming the key."""
-    unknown = sorted(set(table) - set(ReplayOptions.__slots__))
-    if unknown:
-        raise ValueError(f"unknown key {unknown[0]!r} (known: {', '.join(ReplayOptions.__slots__)})")
-    if "file" not in table:
-        raise ValueError('file is missing, e.g. file = "recording.npz"')
-    index = _optional(table, "index_file", _text)
-    block = _optional(table, "block_samples", _whole)
-    return ReplayOptions(
-        file=Path(_text("file", table["file"])),
-        index_file=None if index is None else Path(index),
-        fs_hz=_optional(table, "fs_hz", _positive),
-        rpm=_optional(table, "rpm", _positive),
-        unit=_optional(table, "unit", _text),
-        channel=_optional(table, "channel", _text),
-        machine=_optional(table, "machine", _text),
-        point=_text("point", table.get("point", "1")),
-        block_samples=block,
-        rate=read_rate(table.get("rate", 1.0)),
-        repeat=_flag("repeat", table.get("repeat", False)),
+def read_options(table: Mapping[str, object], found: TableMistakes | None = None) -> ReplayOptions:
+    """The options of a [[source]] table. Raises TableError naming the keys, or notes them in `found`."""
+    noted = found or TableMistakes()
+    for unknown in sorted(set(table) - set(ReplayOptions.__slots__)):
+        noted.note(f"unknown key {unknown!r} (known: {', '.join(ReplayOptions.__slots__)})")
+    options = ReplayOptions(
+        file=noted.read(NO_FILE, _file, table),
+        index_file=noted.read(None, _optional, table, "index_file", _path),
+        fs_hz=noted.read(None, _optional, table, "fs_hz", _positive),
+        rpm=noted.read(None, _optional, table, "rpm", _positive),
+        unit=noted.read(None, _optional, table, "unit", _text),
+        channel=noted.read(None, _optional, table, "channel", _text),
+        machine=noted.read(None, _optional, table, "machine", _text),
+        point=noted.read("1", _text, "point", table.get("point", "1")),
+        block_samples=noted.read(None, _optional, table, "block_samples", _whole),
+        rate=noted.read(1.0, read_rate, table.get("rate", 1.0)),
+        repeat=noted.read(False, _flag, "repeat", table.get("repeat", False)),
     )
+    if found is None:
+        noted.refuse()
+    return options
 
 
 def read_rate(value: object) -> float:
@@ -237,6 +244,24 @@ def _births(recording: Recording, point: str) -> Iterator[ChannelBirth]:
 
 def _optional(table: Mapping[str, object], key: str, read: Callable[[str, object], _T]) -> _T | None:
     return read(key, table[key]) if table.get(key) is not None else None
+
+
+def _file(table: Mapping[str, object]) -> Path:
+    if "file" not in table:
+        raise ValueError('file is missing, e.g. file = "recording.npz"')
+    return _path("file", table["file"])
+
+
+def _look_at(file: Path) -> None:
+    """Raise OSError where there is no such file."""
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise OSError(f"{file} can't be read: {error.strerror or error}") from error
+
+
+def _path(key: str, value: object) -> Path:
+    return Path(_text(key, value))
 
 
 def _text(key: str, value: object) -> str:

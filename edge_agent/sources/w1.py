@@ -21,8 +21,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from edge_agent.sensors.polled import PolledSource, read_every_s
+from edge_agent.sensors.polled import PolledSource, polled_source
 from palier.clock import PlantClock
+from palier.table_mistakes import TableMistakes
+from palier.wire.said import said
 
 from .reading_table import ReadingRow, ReadingTable, refuse_unknown_keys
 
@@ -54,14 +56,10 @@ class Ds18b20:
         try:
             text = (self._folder / "w1_slave").read_text("ascii", "replace")
         except FileNotFoundError as error:
-            raise OSError(
-                f"thermometer {self._folder.name} is missing: its wire is cut, or the bus is not switched on "
-                f"(dtoverlay=w1-gpio); there are: {self._others()}"
-            ) from error
+            raise OSError(said("w1_missing", name=self._folder.name, others=self._others())) from error
         except OSError as error:
-            raise OSError(
-                f"thermometer {self._folder.name} does not answer ({error.strerror}): look at its wire"
-            ) from error
+            why = str(error.strerror)
+            raise OSError(said("w1_no_answer", name=self._folder.name, why=why)) from error
         value = self._value(text)
         self._last = value
         return value
@@ -69,23 +67,17 @@ class Ds18b20:
     def _value(self, text: str) -> float:
         found = _TEXT.match(text)
         if found is None:
-            raise OSError(f"thermometer {self._folder.name} gives garbage ({text[:60]!r}): look at its wire")
+            raise OSError(said("w1_garbage", name=self._folder.name, got=repr(text[:60])))
         if found[1] != "YES":
-            raise OSError(
-                f"thermometer {self._folder.name} fails its checksum: a long wire, a bad joint, or a pull-up "
-                "of more than 4.7 kΩ"
-            )
+            raise OSError(said("w1_checksum", name=self._folder.name))
         memory = bytes.fromhex(found[2])
         value = int.from_bytes(memory[:2], "little", signed=True) * C_PER_COUNT
         if memory in {bytes(9), b"\xff" * 9}:
-            raise OSError(f"thermometer {self._folder.name} gives nothing: the data line is held, or cut")
+            raise OSError(said("w1_nothing", name=self._folder.name))
         if value == POWER_ON_C and self._is_power_on(memory):
-            raise OSError(
-                f"thermometer {self._folder.name} says 85 °C, as it does after it lost its power: look at "
-                "its supply wire (three wires, not two)"
-            )
+            raise OSError(said("w1_power", name=self._folder.name))
         if not RANGE_C[0] <= value <= RANGE_C[1]:
-            raise OSError(f"thermometer {self._folder.name} must be from -55 to 125 °C, got {value:g}")
+            raise OSError(said("w1_range", name=self._folder.name, got=value))
         return value
 
     def _is_power_on(self, memory: bytes) -> bool:
@@ -101,11 +93,14 @@ class Ds18b20:
 
 
 def open_source(table: Mapping[str, object], clock: PlantClock, root: Path = ROOT) -> PolledSource:
-    """The entry point. Raises ValueError with a sentence; `root` is the kernel's folder of the bus."""
-    refuse_unknown_keys(table, KEYS, "w1")
-    rows = ReadingTable.read(table, ("sensor",), address=_sensor)
-    probes = [Ds18b20(root / _sensor(row)) for row in rows.rows]
-    return PolledSource(rows, probes, read_every_s(table), clock)
+    """The entry point. Raises ValueError with a sentence for each mistake; `root` is the kernel's folder of
+    the bus."""
+    found = TableMistakes()
+    found.read(None, refuse_unknown_keys, table, KEYS, "w1")
+    rows = ReadingTable.read(table, ("sensor",), address=_sensor, found=found)
+    names = [found.read(None, _sensor, row) for row in rows.rows]
+    probes = [None if name is None else Ds18b20(root / name) for name in names]
+    return polled_source(table, rows, probes, clock, found)
 
 
 def _sensor(row: ReadingRow) -> str:

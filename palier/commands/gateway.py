@@ -54,9 +54,10 @@ def list_all(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """List the gateways with version, clock, card, configuration and number of problems.
+    """List the gateways with version, clock, card and problems.
 
-    Reads what each said last of itself from the ingest's records, while both go on working.
+    The configuration of each is named, too. Reads what each said last of itself from the ingest's records,
+    while both go on working.
     """
     words, times = catalogue(lang), times_of(data)
     found = read_records(data, _all)
@@ -84,15 +85,16 @@ def show(
     json_output: JsonOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Show one gateway: software, clock, card, memory, sources, problems, and its configuration.
+    """Show one gateway: software, sources, problems, configuration.
 
-    Exits with 1 where it tells of a problem or is silent. To change its configuration, write the one in force
-    to a file (--configuration), edit that, and send it by `palier gateway configure`.
+    It also tells clock, card and memory. Exits with 1 where it tells of a problem or is silent. To change its
+    configuration, write the one in force to a file (--configuration), edit that, and send it by `palier
+    gateway configure`.
     """
     words, times = catalogue(lang), times_of(data)
-    found = read_records(data, lambda reader: _one(_all(reader), node))
+    found, known = read_records(data, lambda reader: (_one(_all(reader), node), _known(reader)))
     if found is None:
-        raise CommandError(words.text("reply.gateway_unknown", name=node), USAGE)
+        raise CommandError(_stranger(node, known, words), USAGE)
     if configuration:
         typer.echo(found.status.text or "", nl=False)
         return
@@ -130,10 +132,10 @@ def replay(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Have a gateway send again what its outbox still holds of a period, as history.
+    """Have a gateway send a period again.
 
-    What the host has is not stored twice. The gateway answers with the number of blocks, an event of the
-    kind `replay`.
+    It sends what its outbox still holds, as history. What the host has is not stored twice. The gateway
+    answers with the number of blocks, an event of the kind `replay`.
     """
     from palier.asking import OperatorSettings
     from palier.operations import SendAgain
@@ -261,6 +263,22 @@ def _all(reader: RecordsReader) -> dict[str, GatewayTold]:
     from palier.gateways import read_gateways
 
     return read_gateways(reader.states())
+
+
+def _known(reader: RecordsReader) -> frozenset[str]:
+    from palier.gateways import known_nodes
+
+    return known_nodes(reader.states()) | {report.edge for report in reader.ledger_reports()}
+
+
+def _stranger(node: str, known: frozenset[str], words: Catalogue) -> str:
+    """Why nothing can be shown of a gateway: it has not told, or there is none of that name."""
+    from palier.gateways import nobody
+
+    if node in known or any(edge.partition("/")[2] == node for edge in known):
+        return words.text("reply.gateway_unknown", name=node)
+    key, params = nobody(node, known)
+    return words.text(f"reply.{key}", **params)
 
 
 def _one(found: dict[str, GatewayTold], node: str) -> GatewayTold | None:

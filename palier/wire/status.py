@@ -8,6 +8,7 @@ from typing import Any, Final
 from .configuration import MAX_TEXT_BYTES, MAX_VERSION
 from .letters import shown
 from .payload import WIRE_VERSION, DataType, DecodeError, Metric, Payload, Reason, Value, encode
+from .said import MAX_CODE
 
 VERSION: Final = "Palier/Version"
 
@@ -29,7 +30,8 @@ class GatewayStatus:
     (agent.toml or remote), `state` how far that is (local, trial, kept, broken), `configuration_highest` the
     highest version that was ever taken: the next must be above it. `text` is the part in force that can be
     sent from the host, secrets masked; it stands in births and after a change. `answer_*` is what became of
-    the last configuration that was sent: taken, kept, went_back or refused, with the sentence why.
+    the last configuration that was sent: taken, kept, went_back or refused, with the sentence why. What each
+    sentence was made of stands in `*_codes`, by its place (`said.code_of`).
     """
 
     version: str = ""
@@ -61,6 +63,9 @@ class GatewayStatus:
     answer_version: int | None = None
     answer: str | None = None
     answer_sentence: str | None = None
+    problem_codes: tuple[str, ...] | None = None
+    note_codes: tuple[str, ...] | None = None
+    answer_code: str | None = None
 
 
 _NAMES: Final[dict[str, tuple[str, DataType]]] = {
@@ -93,9 +98,16 @@ _NAMES: Final[dict[str, tuple[str, DataType]]] = {
     "answer_version": ("Palier/Configuration/Answer/Version", DataType.INT64),
     "answer": ("Palier/Configuration/Answer", DataType.STRING),
     "answer_sentence": ("Palier/Configuration/Answer/Sentence", DataType.STRING),
+    "problem_codes": ("Palier/Status/ProblemCodes", DataType.STRING_ARRAY),
+    "note_codes": ("Palier/Status/NoteCodes", DataType.STRING_ARRAY),
+    "answer_code": ("Palier/Configuration/Answer/Code", DataType.STRING),
 }
 
-_LONGEST: Final = {"text": MAX_TEXT_BYTES, "answer_sentence": 2000}
+_LONGEST: Final = {
+    "text": MAX_TEXT_BYTES,
+    "answer_sentence": 2000,
+    **dict.fromkeys(("problem_codes", "note_codes", "answer_code"), MAX_CODE),
+}
 _HIGHEST: Final = dict.fromkeys(
     ("configuration_version", "configuration_highest", "answer_version"), MAX_VERSION
 )
@@ -147,7 +159,7 @@ def _read(attribute: str, name: str, value: Value) -> object:
     if isinstance(value, tuple):
         if len(value) > MAX_SENTENCES:
             raise DecodeError(Reason.SIZE, f"{name} must hold at most {MAX_SENTENCES}, got {len(value)}")
-        return tuple(_text(name, one, MAX_TEXT) for one in value)
+        return tuple(_text(name, one, _LONGEST.get(attribute, MAX_TEXT)) for one in value)
     highest = _HIGHEST.get(attribute, _BIG)
     if isinstance(value, int) and not 0 <= value <= highest:
         raise DecodeError(Reason.RANGE, f"{name} must be from 0 to {highest}, got {value}")

@@ -66,7 +66,7 @@ def test_a_second_agent_on_the_same_outbox_ends_with_1(tmp_path: Path) -> None:
             [sys.executable, "-P", "-m", "edge_agent", "--config", str(config)],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=100,
             check=False,
         )
     finally:

@@ -62,7 +62,7 @@ def test_a_driver_that_hangs_at_its_opening_does_not_hold_up_the_start(
     bus = threading.Event()
 
     def opens() -> Source:
-        bus.wait(10)
+        bus.wait(100)
         return Tap()
 
     offer(monkeypatch, slow=opens)
@@ -96,16 +96,16 @@ def test_an_agent_begins_with_the_sources_that_are_there_and_says_which_are_not(
         service.start()
         try:
             tap.give(3)
-            eventually(lambda: service.outbox.last_seq == 3, 10, "the frames of the good source")
+            eventually(lambda: service.outbox.last_seq == 3, 30, "the frames of the good source")
             eventually(
                 lambda: any("source away fails: OSError" in said for said in service.report().problems),
-                10,
+                30,
                 "the name of the one that fails",
             )
             assert service.report().alive
             there.set()
             late.give(2)
-            eventually(lambda: service.outbox.last_seq == 5, 10, "the frames of the late source")
+            eventually(lambda: service.outbox.last_seq == 5, 30, "the frames of the late source")
             assert service.problems() == ()
         finally:
             service.stop()

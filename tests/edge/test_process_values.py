@@ -277,7 +277,7 @@ class Accelerometer:
         return ()
 
     def frames(self, stop: threading.Event) -> Iterator[Frame]:
-        assert self.heard.wait(5)
+        assert self.heard.wait(30)
         yield block(0)
 
 
@@ -290,7 +290,7 @@ def test_a_running_agent_attaches_them(tmp_path: Path) -> None:
     service = AgentService(settings, outbox, opened, clock=PlantClock(), serve_health=False)
     service.start()
     try:
-        eventually(lambda: outbox.last_seq == 1, 5, "the block in the outbox")
+        eventually(lambda: outbox.last_seq == 1, 30, "the block in the outbox")
         loaded = outbox.load(1)
         assert any("m/p of P-101 was not heard yet" in note for note in service.notes())
     finally:

@@ -92,7 +92,7 @@ def sources(house: House) -> Iterator[SourceSet]:
     found = SourceSet(PlantClock(), house.thread, [(one, Ticking(one.name), lambda: None) for one in tables])  # type: ignore[arg-type,return-value]
     for thread in found.threads:
         thread.start()
-    eventually(lambda: all(thread.frames > 1 for thread in found.threads), 10, "frames of all")
+    eventually(lambda: all(thread.frames > 1 for thread in found.threads), 30, "frames of all")
     yield found
     for thread in found.threads:
         thread.stop()
@@ -108,7 +108,7 @@ def test_only_what_changed_is_reopened(house: House, sources: SourceSet) -> None
     assert sources.threads[2] is m
     assert b not in sources.threads
     house.taken.clear()
-    eventually(lambda: {"a", "b", "m", "new"} <= set(house.taken), 10, "frames of all")
+    eventually(lambda: {"a", "b", "m", "new"} <= set(house.taken), 30, "frames of all")
     assert sources.gave == {"a", "b", "m", "new"}
     assert [device.machine for device in sources.devices] == ["a", "b", "m", "new"]
 
@@ -118,7 +118,7 @@ def test_what_is_gone_samples_no_more(house: House, sources: SourceSet) -> None:
     sources.change((table("a"), table("m", "modbus")))
     assert b.frames > 0
     house.taken.clear()
-    eventually(lambda: {"a", "m"} <= set(house.taken), 10, "frames of those that stay")
+    eventually(lambda: {"a", "m"} <= set(house.taken), 30, "frames of those that stay")
     assert "b" not in house.taken
 
 
@@ -127,7 +127,7 @@ def test_sources_none_of_which_opens_leave_those_that_were(house: House, sources
     with pytest.raises(ChangeError, match="none of its sources can be opened"):
         sources.change((table("x"),))
     house.taken.clear()
-    eventually(lambda: {"a", "b", "m"} <= set(house.taken), 10, "frames of all that were")
+    eventually(lambda: {"a", "b", "m"} <= set(house.taken), 30, "frames of all that were")
     assert [one.options["name"] for one in sources.settings] == ["a", "b", "m"]
 
 
@@ -137,7 +137,7 @@ def test_a_mistake_in_one_table_leaves_those_that_were(house: House, sources: So
         sources.change((table("a"), table("b", address=1), table("new", "opcua")))
     del house.broken["b"]
     house.taken.clear()
-    eventually(lambda: {"a", "b", "m"} <= set(house.taken), 10, "frames of all that were")
+    eventually(lambda: {"a", "b", "m"} <= set(house.taken), 30, "frames of all that were")
 
 
 def test_going_back_opens_what_can_be_opened_and_tries_the_rest_again(
@@ -146,7 +146,7 @@ def test_going_back_opens_what_can_be_opened_and_tries_the_rest_again(
     house.broken["x"] = SourceError("source 'i2c': broken meanwhile")
     sources.change((table("a"), table("x")), whatever=True)
     assert [one.options["name"] for one in sources.settings] == ["a", "x"]
-    eventually(lambda: "broken meanwhile" in sources.failing.get("x", ""), 10, "its problem")
+    eventually(lambda: "broken meanwhile" in sources.failing.get("x", ""), 30, "its problem")
 
 
 def test_what_worked_before_must_work_after(sources: SourceSet) -> None:
@@ -178,7 +178,7 @@ def test_whatever_a_driver_raises_leaves_those_that_were(
     with pytest.raises(ChangeError, match="TypeError: a mistake of the driver's"):
         sources.change((table("a"), table("new")))
     house.taken.clear()
-    eventually(lambda: {"a", "b", "m"} <= set(house.taken), 10, "frames of all that were")
+    eventually(lambda: {"a", "b", "m"} <= set(house.taken), 30, "frames of all that were")
     assert [one.name for one in sources.settings] == ["a", "b", "m"]
 
 
@@ -196,7 +196,7 @@ def test_a_thread_that_can_t_begin_leaves_those_that_were(
     with pytest.raises(ChangeError, match="can't start new thread"):
         sources.change((table("a"), table("c"), table("d")))
     house.taken.clear()
-    eventually(lambda: {"a", "b", "m"} <= set(house.taken), 10, "frames of all that were")
+    eventually(lambda: {"a", "b", "m"} <= set(house.taken), 30, "frames of all that were")
     assert "c" not in house.taken
 
 
@@ -211,7 +211,7 @@ class Hourly(Ticking):
 def test_a_source_whose_pace_is_not_known_yet_must_only_not_fail(house: House) -> None:
     found = SourceSet(PlantClock(), house.thread, [(table("a"), Hourly("a"), lambda: Hourly("a"))])
     found.threads[0].start()
-    eventually(lambda: found.threads[0].frames == 1, 10, "its only frame")
+    eventually(lambda: found.threads[0].frames == 1, 30, "its only frame")
     assert found.awaited((table("a"),), within_s=300.0) == ((), ("a",))
     found.threads[0].stop()
     found.threads[0].join()
@@ -228,7 +228,7 @@ def test_a_source_that_opened_late_is_announced_and_keeps_its_wire(
 ) -> None:
     found = SourceSet(PlantClock(), house.thread, [(table("a"), None, lambda: Wired("a"))])
     found.threads[0].start()
-    eventually(lambda: "a" in house.taken, 10, "a frame")
+    eventually(lambda: "a" in house.taken, 30, "a frame")
     assert [device.machine for device in found.devices] == ["a"]
     monkeypatch.setattr(module, "open_or_later", lambda settings, _clock: Wired(settings.name))
     with pytest.raises(ChangeError, match=r"spi 0\.0 is taken by source a"):

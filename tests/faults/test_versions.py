@@ -46,7 +46,7 @@ KNOWN_BEFORE: Final = frozenset(
 def as_before(agent: SensorAgent) -> SensorAgent:
     """The same agent with what the version before said and heard."""
     link: Any = agent.link
-    publish, heard = link._publish, link._read_command
+    publish, heard = link.speaker.publish, link._read_command
 
     def said(kind: Kind, payload: bytes, *args: Any, **more: Any) -> None:
         if kind is Kind.NBIRTH:
@@ -64,7 +64,7 @@ def as_before(agent: SensorAgent) -> SensorAgent:
         known = messages.Stored(*(getattr(stored, name) for name in _STORED_BEFORE))
         return heard(messages.stored_payload(known, 1))
 
-    link._publish, link._read_command = said, understood
+    link.speaker.publish, link._read_command = said, understood
     return agent
 
 

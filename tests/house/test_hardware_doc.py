@@ -12,7 +12,8 @@ import pytest
 
 from edge_agent.opening import open_source
 from edge_agent.sensors.continuous import source_of
-from edge_agent.sensors.iio import IioDriver, IioOptions, read_options
+from edge_agent.sensors.iio import IioDriver
+from edge_agent.sensors.iio_options import IioOptions, read_options
 from edge_agent.settings import SourceSettings, load_settings
 from models.features.mounting import USABLE_HZ
 from palier.clock import PlantClock

@@ -66,7 +66,7 @@ def test_one_is_shown_with_its_problems_and_exit_code(
     code, out, _ = run(capsys, "gateway", "show", "gw-1", "--data", data, "--configuration")
     assert (code, out) == (0, STATUS.text)
     code, _, err = run(capsys, "gateway", "show", "gw-9", "--data", data, "--lang", "en")
-    assert (code, "gw-9 has not said anything of itself yet" in err) == (2, True)
+    assert (code, "No gateway is called gw-9 here. Known are: gw-1." in err) == (2, True)
 
 
 class Host:
@@ -167,3 +167,19 @@ def test_a_difference_is_of_what_is_said_not_of_how_it_is_written() -> None:
         "-a = 2",
         "+a = 3",
     ]
+
+
+def test_a_gateway_that_never_told_of_itself_is_told_from_one_that_does_not_exist(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    with closing(Records(DataFolder(folder).create().records)) as records:
+        records.commit(RecordsBatch(states=(StateRow("usine", "gw-2#configuration", '"cafe"'),)))
+    for node, sentence in (
+        ("gw-2", "gw-2 n'a encore rien dit d'elle-même"),
+        ("gw-9", "Aucune passerelle ne s'appelle gw-9 ici. On connaît : gw-2."),
+        ("autre/gw-2", "Aucune passerelle ne s'appelle gw-2 ici : aucune ne s'est encore annoncée."),
+    ):
+        code, _, err = run(capsys, "gateway", "show", node, "--data", str(folder))
+        err = err.replace("\u202f", " ").replace("\xa0", " ").replace("\u2019", "'")
+        assert (code, sentence in err) == (2, True), err

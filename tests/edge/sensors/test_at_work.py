@@ -65,7 +65,7 @@ def test_a_sensor_that_is_heard_may_give_a_block_an_hour_and_one_that_is_not_han
     assert isinstance(Beating(), LivelySource)
     source = SourceThread("bus", make(), make, Recorder(outbox, lambda _: None), monotonic_s=lambda: now[0])
     source.start()
-    eventually(lambda: source._turn.source is made[0] and source._turn.since_s, 5, "the first turn")
+    eventually(lambda: source._turn.source is made[0] and source._turn.since_s, 30, "the first turn")
     for _ in range(60):
         now[0] += 60.0
         made[0].beat_s = now[0]
@@ -75,7 +75,7 @@ def test_a_sensor_that_is_heard_may_give_a_block_an_hour_and_one_that_is_not_han
     source.look()
     assert source.timeouts == 1
     assert "nothing for 31 s" in source.problem
-    eventually(lambda: len(made) == 2 and source._turn.source is made[1], 5, "the second turn")
+    eventually(lambda: len(made) == 2 and source._turn.source is made[1], 30, "the second turn")
     now[0] += 1
     made[1].beat_s = now[0]
     source.look()
@@ -84,16 +84,32 @@ def test_a_sensor_that_is_heard_may_give_a_block_an_hour_and_one_that_is_not_han
     source.join()
 
 
+class Unhurried:
+    """A clock that waits for who looks late: a FIFO of 19 ms never overflows on a machine that is busy."""
+
+    MOST_S = 0.004
+
+    def __init__(self) -> None:
+        self._now_s = self._looked_s = time.monotonic()
+
+    def __call__(self) -> float:
+        before_s, self._looked_s = self._looked_s, time.monotonic()
+        self._now_s += min(self._looked_s - before_s, self.MOST_S)
+        return self._now_s
+
+
 @pytest.mark.long
 def test_a_sensor_that_is_unplugged_and_plugged_in_again_works_again(
     outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sampling, "RETRY_S", (0.05, 0.1))
-    chip = FakeIis3dwb(time.monotonic)
+    clock = Unhurried()
+    chip = FakeIis3dwb(clock)
     bus = FakeSpi(chip)
 
     def make() -> ContinuousSource:
-        driver = iis3dwb.Iis3dwb(SpiRegisters(bus, iis3dwb.CHIP), pause=lambda _s: None)
+        registers = SpiRegisters(bus, iis3dwb.CHIP)
+        driver = iis3dwb.Iis3dwb(registers, monotonic_s=clock, pause=lambda _s: None)
         plan = {"h_every_s": 0.5, "h_s": 0.25, "danger": False, "l_every_s": 60, "l_s": 16}
         table = {**TABLE, "speed_rpm": 6000, "plan": plan}
         return source_of(driver, table, PlantClock(), ())
@@ -102,13 +118,13 @@ def test_a_sensor_that_is_unplugged_and_plugged_in_again_works_again(
     recorder.start()
     source = SourceThread("iis3dwb", make(), make, recorder)
     source.start()
-    eventually(lambda: source.frames >= 2, 10, "two blocks")
+    eventually(lambda: source.frames >= 2, 60, "two blocks")
     bus.fault = "high"
-    eventually(lambda: "stands at 1" in source.problem, 10, "the sentence of the unplugged sensor")
+    eventually(lambda: "stands at 1" in source.problem, 60, "the sentence of the unplugged sensor")
     chip.power_lost()
     bus.fault = None
     frames = source.frames
-    eventually(lambda: source.frames >= frames + 2, 10, "blocks again")
+    eventually(lambda: source.frames >= frames + 2, 60, "blocks again")
     assert source.problem == ""
     source.stop()
     source.join()
@@ -145,7 +161,7 @@ def test_a_configuration_that_comes_later_may_not_share_wires_either(outbox: Out
 
 
 def test_wires_of_their_own_are_well() -> None:
-    assert shared([("a", ("spi 0.0",)), ("b", ("spi 0.1",)), ("c", ()), ("d", ())]) is None
+    assert shared([("a", ("spi 0.0",)), ("b", ("spi 0.1",)), ("c", ()), ("d", ())]) == ()
     assert "source b: spi 0.0 is taken by source a" in str(shared([("a", ("spi 0.0",)), ("b", ("spi 0.0",))]))
 
 

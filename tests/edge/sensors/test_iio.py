@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.sensors.bursts import Burst
-from edge_agent.sensors.iio import IioDriver, IioOptions, read_options
+from edge_agent.sensors.iio import IioDriver
+from edge_agent.sensors.iio_options import IioOptions, read_options
 from edge_agent.sensors.iio_tree import SysfsFiles
 from tests.support.fake_iio import BUSY, DENIED, INVALID, SCALE, FakeIio, Kernel, scans
 

@@ -16,7 +16,8 @@ from edge_agent.acquisition.acquisition import Acquisition
 from edge_agent.opening import SourceError, open_or_later, open_source
 from edge_agent.sensors import audio_host
 from edge_agent.sensors.continuous import ContinuousSource, source_of
-from edge_agent.sensors.iio import IioDriver, IioOptions, read_options
+from edge_agent.sensors.iio import IioDriver
+from edge_agent.sensors.iio_options import IioOptions, read_options
 from edge_agent.settings import SourceSettings
 from palier.clock import PlantClock
 from palier.frames import Frame, Waveform
@@ -58,7 +59,7 @@ def test_mcc172_from_its_table_to_a_block(monkeypatch: pytest.MonkeyPatch) -> No
     assert (block.unit, block.samples.shape) == (("g", "g"), (2, 6400))
     assert (np.diff(block.samples.astype(np.int64)) % 65536 == 1).all()  # no sample is missing in it
     assert block.fs_hz == pytest.approx(25600, rel=0.01)
-    assert abs(block.end_ns - time.time_ns()) < 2e9
+    assert abs(block.end_ns - time.time_ns()) < 60e9  # it is the time of day
 
 
 def test_each_channel_has_the_end_of_its_own_range() -> None:
