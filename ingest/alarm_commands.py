@@ -70,10 +70,11 @@ def decide(
     now_ns: int,
     *,
     gateway: GatewayTold | None = None,
+    nodes: frozenset[str] | None = None,
     wall_ns: int = 0,
 ) -> Decision:
     """What becomes of a command at a plant time."""
-    asked = Asked(desk, command, plant, now_ns, gateway, wall_ns)
+    asked = Asked(desk, command, plant, now_ns, gateway, wall_ns, nodes)
     before = desk.answered.get(command.id)
     if before is not None:
         if before.digest == digest(command):
@@ -188,9 +189,9 @@ def _until(ask: Shelve, asked: Asked) -> int:
 @_decide.register
 def _(ask: SendAgain, asked: Asked) -> Decision:
     """That it was asked is recorded; the gateway's own words, and what comes, show what became of it."""
-    site, _, node = ask.edge.partition("/")
-    if site != asked.site:
-        return asked.refuse("not_our_gateway", None, name=ask.edge)
+    if (refused := asked.refuse_stranger(ask.edge)) is not None:
+        return refused
+    node = ask.edge.partition("/")[2]
     detail = {
         "who": asked.command.user,
         "why": ask.why,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from palier.alarms import Alarm
-from palier.gateways import GatewayTold
+from palier.gateways import GatewayTold, nobody
 from palier.historian.rows import BaselineRow, CommandRow, InterventionRow, VerdictRow
 from palier.operations import Baseline, Command, Outcome, Reply
 from palier.plant import Plant
@@ -53,7 +53,8 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A command with what surrounds it: the desk, the plant, and the plant time; the gateway that it is
-    about, as the records know it, and the time by the wall's clock, which that was told by.
+    about, as the records know it, and the time by the wall's clock, which that was told by; and the gateways
+    that there are ("site/node"), None where nobody looked.
     """
 
     desk: Desk
@@ -62,6 +63,7 @@ class Asked:
     now_ns: int
     gateway: GatewayTold | None = None
     wall_ns: int = 0
+    nodes: frozenset[str] | None = None
 
     @property
     def site(self) -> str:
@@ -73,6 +75,15 @@ class Asked:
         version, present = (alarm.version, alarm.told()) if alarm else (None, None)
         reply = Reply(self.command.id, Outcome.REFUSED, reason, params, version, present)
         return Decision(self.desk, reply)
+
+    def refuse_stranger(self, edge: str) -> Decision | None:
+        """The answer to somebody who names a gateway that nobody knows; None where it is known."""
+        if edge.partition("/")[0] != self.site:
+            return self.refuse("not_our_gateway", None, name=edge)
+        if self.nodes is None or edge in self.nodes:
+            return None
+        reason, params = nobody(edge, self.nodes)
+        return self.refuse(reason, None, **params)
 
     def done(
         self,

@@ -57,10 +57,18 @@ class AlarmKeeper:
         return self._turn(desk, effects)
 
     def decided(
-        self, command: Command, plant: Plant, plant_ns: int, gateway: GatewayTold | None = None
+        self,
+        command: Command,
+        plant: Plant,
+        plant_ns: int,
+        gateway: GatewayTold | None = None,
+        nodes: frozenset[str] | None = None,
     ) -> tuple[Turn, Reply]:
-        """What a person's command leads to, and the reply to it; `gateway` is the one that it is about."""
-        decision = decide(self.desk, command, plant, plant_ns, gateway=gateway, wall_ns=self._wall_ns())
+        """What a person's command leads to, and the reply to it; `gateway` is the one that it is about,
+        `nodes` are those that there are.
+        """
+        wall_ns = self._wall_ns()
+        decision = decide(self.desk, command, plant, plant_ns, gateway=gateway, nodes=nodes, wall_ns=wall_ns)
         return self._turn(decision.desk, decision.effects), decision.reply
 
     def keep(self, turn: Turn) -> None:

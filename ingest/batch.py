@@ -146,7 +146,7 @@ class Recall:
 @dataclass(frozen=True, slots=True, eq=False)
 class Committed:
     """The batch is durable. `moved` are frames of it that were put aside while they were scored or stored,
-    `recalls` the first alerts that it led to.
+    `recalls` the first alerts that it led to, `said` what it tells of gateways.
 
     `seconds` is what it took of the time that batches share: from the end of the one before, or from its own
     beginning where there was a pause.
@@ -156,6 +156,7 @@ class Committed:
     seconds: float
     moved: tuple[QuarantineRow, ...] = ()
     recalls: tuple[Recall, ...] = ()
+    said: tuple[GatewaySays, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

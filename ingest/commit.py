@@ -9,9 +9,8 @@ and only then may anybody be told."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -27,11 +26,14 @@ from . import rows
 from .alarm_feed import events_of
 from .alarm_keeping import NO_ROWS, AlarmKeeper
 from .alarm_records import together
+from .attempt import Attempt
 from .batch import Batch, Recall, WorkFrame
 from .board import Advance, InForce, Key, advance
+from .contradicted import Contradictions
 from .doubts import Doubts
 from .drift import DriftKeeper
 from .failpoints import Failpoints
+from .foreign_ends import Ends
 from .gateway_rows import gateway_rows
 from .hourly import dirty_hours
 from .judging import Assessed, assess
@@ -39,7 +41,7 @@ from .knowledge import Knowledge, Speeds
 from .model_keeping import ModelKeeper
 from .plausible import Plausible
 from .probation import ATTEMPTS, DEADLY, Probation
-from .quarantine import SCORING_FAILED, Problem, put_frame_aside
+from .quarantine import SCORING_FAILED, Problem
 from .recall import Recalled, first_alerts
 from .scoring import Scored, Scorer
 from .spectra import SpectraKept
@@ -79,30 +81,6 @@ class Stores:
     waveforms: WaveformWriter
 
 
-@dataclass(slots=True, eq=False)
-class Attempt:
-    """How far a batch has come; kept while the store is down, so that no step is done twice.
-
-    Until it is `computed` what it holds of features and of frames put aside belongs to who computes.
-    """
-
-    batch: Batch
-    frames: list[WorkFrame]  # those not put aside
-    unproven: bool = False  # frames have to be noted before they are worked on
-    computed: threading.Event = field(default_factory=threading.Event)
-    assessed: list[Assessed] = field(default_factory=list)
-    moved: list[QuarantineRow] = field(default_factory=list)
-    moved_alone: list[QuarantineRow] = field(default_factory=list)  # durable before the rest of the batch
-    refs: dict[FrameId, WaveformRef] = field(default_factory=dict)
-    recalls: list[Recall] = field(default_factory=list)
-
-    def put_aside(self, work: WorkFrame, problem: Problem, now_ns: int) -> None:
-        """A frame leaves the batch for the quarantine."""
-        self.moved.append(put_frame_aside(work, problem, now_ns))
-        self.frames = [other for other in self.frames if other is not work]
-        self.assessed = [entry for entry in self.assessed if entry.work is not work]
-
-
 class Committer:
     """Computes and stores batches. `in_force` are the states, which advance with each that is stored, as
     the alarms do; `doubts` are those of the sensors.
@@ -130,9 +108,11 @@ class Committer:
         """
         self.in_force: dict[Key, InForce] = dict(in_force or {})
         self.doubts = Doubts()
+        self.contradictions = Contradictions()
         self._stores = stores
         self._knowledge = knowledge
         self._speeds = Speeds(knowledge)
+        self._ends = Ends()
         self._scorer = Scorer(knowledge, self._speeds)
         self._plausible = Plausible()
         self._short = False  # whether the disk was too short for the last waveforms
@@ -159,7 +139,7 @@ class Committer:
         """
         proven = not attempt.unproven
         if proven:
-            self._hear(attempt.batch)
+            self._hear(attempt)
             self._score(attempt, attempt.frames)
         attempt.computed.set()
         return proven
@@ -190,6 +170,7 @@ class Committer:
 
     def _make_durable(self, attempt: Attempt) -> None:
         """All that follows the waveforms."""
+        self._compare(attempt)
         self._failpoints.reach("before_series")
         watched, advanced, spectra = self._write_series(attempt)
         events = events_of(
@@ -238,10 +219,11 @@ class Committer:
         if transitions:
             self._stores.records.commit(RecordsBatch(transitions=transitions))
 
-    def _hear(self, batch: Batch) -> None:
+    def _hear(self, attempt: Attempt) -> None:
         """Learn the speeds that this batch brings, before its blocks are scored."""
-        for work in batch.frames:
+        for work in attempt.batch.frames:
             if isinstance(work.frame, Readings):
+                attempt.ended += self._ends.of(work, self._speeds)
                 self._speeds.take(work.site, work.frame, live=work.live, hold=work.hold)
 
     def _prove(self, attempt: Attempt) -> None:
@@ -250,7 +232,7 @@ class Committer:
         """
         attempt.frames = list(attempt.batch.frames)
         attempt.moved, attempt.moved_alone = [], []
-        self._hear(attempt.batch)
+        self._hear(attempt)
         if self._probation is not None:
             self._one_by_one(attempt, self._probation)
         self._score(attempt, attempt.frames)
@@ -269,6 +251,7 @@ class Committer:
                 self._make_durable(alone)
                 attempt.moved_alone += alone.moved
                 attempt.recalls += alone.recalls
+                attempt.found = attempt.found.and_then(alone.found)
         attempt.frames = [work for work in attempt.frames if work.id not in suspects]
         probation.begin([work.id for work in attempt.frames if work.id is not None])
         if probation.over:
@@ -324,6 +307,14 @@ class Committer:
             log.error("waveforms_not_kept", why=str(short))
         self._short = True
 
+    def _compare(self, attempt: Attempt) -> None:
+        """Once: what is tried again has replaced rows already."""
+        if not attempt.compared:
+            scored = [entry.scored for entry in attempt.assessed]
+            found = self.contradictions.look(scored, self._stores.historian, self._wall_ns())
+            attempt.found = attempt.found.and_then(found)
+            attempt.compared = True
+
     def _write_series(self, attempt: Attempt) -> tuple[Watched, Advance, list[Scored]]:
         """Write all series of the attempt; again without the frames whose rows the historian did not take."""
         while True:
@@ -341,7 +332,7 @@ class Committer:
             ]
             others = [
                 rows.state_rows(advanced.lines),
-                rows.event_rows((*attempt.batch.transitions, *advanced.transitions)),
+                rows.event_rows((*attempt.transitions, *advanced.transitions)),
                 rows.spectrum_rows(spectra),
                 rows.envelope_rows(spectra),
                 gateway_rows(attempt.batch.statuses),
@@ -390,7 +381,7 @@ class Committer:
                 *watched.states,
             ),
             baselines=watched.baselines,
-            transitions=(*attempt.batch.transitions, *advanced.transitions),
+            transitions=(*attempt.transitions, *advanced.transitions),
             waveforms=waveforms,
             quarantine=(*attempt.batch.quarantine, *attempt.moved),
             ledgers=attempt.batch.ledgers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from palier.gateways import GatewayTold
+from palier.gateways import GatewayTold, nobody
 from palier.historian.rows import Transition
 from palier.operations import Configure, Outcome, Reply, TellGateway
 from palier.wire.configuration import Configuration, text_hash
@@ -19,9 +19,9 @@ def decide(ask: Configure, asked: Asked) -> Decision:
 
     The signature is not looked at: the host has no key, and need not be trusted with one.
     """
+    if (refused := asked.refuse_stranger(ask.edge)) is not None:
+        return refused
     site, _, node = ask.edge.partition("/")
-    if site != asked.site:
-        return asked.refuse("not_our_gateway", None, name=ask.edge)
     told = asked.gateway
     if told is None or told.status.configuration_highest is None:
         return asked.refuse("gateway_unknown", None, name=node)
@@ -57,10 +57,18 @@ def order(ask: Configure, command_id: str) -> Configuration:
     return Configuration(ask.edge, ask.version, ask.toml, bytes.fromhex(ask.signature), command_id)
 
 
-def tell(ask: TellGateway, command_id: str, site: str, told: GatewayTold | None) -> Reply:
-    """A gateway's last word, for who asks."""
+def tell(
+    ask: TellGateway,
+    command_id: str,
+    site: str,
+    told: GatewayTold | None,
+    nodes: frozenset[str] | None = None,
+) -> Reply:
+    """A gateway's last word, for who asks; `nodes` are those that there are, None where nobody looked."""
     if ask.edge.partition("/")[0] != site:
         return Reply(command_id, Outcome.REFUSED, "not_our_gateway", {"name": ask.edge})
+    if told is None and nodes is not None and ask.edge not in nodes:
+        return Reply(command_id, Outcome.REFUSED, *nobody(ask.edge, nodes))
     if told is None:
         return Reply(command_id, Outcome.REFUSED, "gateway_unknown", {"name": ask.edge.partition("/")[2]})
     return Reply(command_id, Outcome.DONE, "gateway_told", present=told.told())

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from palier.gateways import CONFIGURED_BY
 from palier.historian.rows import StateRow
 from palier.wire import session
 from palier.wire.births import WAVEFORM
@@ -32,9 +33,6 @@ GRACE_S: Final = 10.0
 
 ABSENT_S: Final = 60.0
 """Between the death of a node and a word of it to people: a gateway that restarts, or flaps, is no news."""
-
-
-CONFIGURATION: Final = "#configuration"  # behind a node's name, in the records' states; no name may hold a #
 
 
 @dataclass(slots=True)
@@ -203,14 +201,14 @@ class Edges:
 def configuration_row(edge: str, config_hash: str) -> StateRow:
     """What the records remember of a gateway's configuration."""
     site, _, node = edge.partition("/")
-    return StateRow(site, node + CONFIGURATION, json.dumps(config_hash))
+    return StateRow(site, node + CONFIGURED_BY, json.dumps(config_hash))
 
 
 def read_configurations(states: Mapping[tuple[str, str], str]) -> dict[str, str]:
     """The hashes by edge node, of the states in the records. What can't be read is not remembered."""
     found: dict[str, str] = {}
     for (site, key), text in states.items():
-        if key.endswith(CONFIGURATION):
+        if key.endswith(CONFIGURED_BY):
             with suppress(ValueError):
-                found[f"{site}/{key.removesuffix(CONFIGURATION)}"] = str(json.loads(text))
+                found[f"{site}/{key.removesuffix(CONFIGURED_BY)}"] = str(json.loads(text))
     return found

@@ -16,12 +16,17 @@ from palier.wire.payload import DecodeError, Payload
 from palier.wire.status import GatewayStatus, read_status
 
 from .batch import GatewaySays, Now, StatusRow
+from .event_allowance import Allowance
 
 CONFIGURATION: Final = "configuration"
 """Kind of the events of what was sent to a gateway; `machine` is the node."""
 
 MAX_GATEWAYS: Final = 2_000
 """Those remembered: as many as edge nodes are."""
+
+EVENTS_PER_HOUR: Final = 30
+"""Of each gateway. Who configures one again and again makes two of each time; all else comes from the gateway
+alone: an answer that it invents, an outbox or a configuration that is another at each birth."""
 
 CARD_BYTES: Final = 256 * 1024 * 1024
 CARD_SHARE: Final = 0.02
@@ -47,6 +52,16 @@ class Gateways:
     def __init__(self, known: Mapping[str, GatewayTold] | None = None) -> None:
         self._last = {edge: told.status for edge, told in (known or {}).items()}
         self._short: dict[str, bool] = {}  # what was last told of its card
+        self._allowance = Allowance(EVENTS_PER_HOUR)
+
+    @property
+    def left_out(self) -> int:
+        """Events of gateways that were too many."""
+        return self._allowance.over
+
+    def told(self, edge: str, event: Transition) -> tuple[Transition, ...]:
+        """What the records get of an event that a gateway caused."""
+        return self._allowance.within(edge, event)
 
     def hear(self, edge: str, payload: Payload, now: Now) -> Heard | None:
         """A birth or a message of a gateway; None where it tells nothing of itself. One whose word can't be
@@ -65,7 +80,7 @@ class Gateways:
         site = edge.partition("/")[0]
         return Heard(
             tuple(StateRow(site, key, value) for key, value in state_values(told).items()),
-            _events(edge, before, status, now.plant_ns),
+            tuple(one for e in _events(edge, before, status, now.plant_ns) for one in self.told(edge, e)),
             (StatusRow(edge, now.plant_ns, replace(status, text=None)),),
             self._card(edge, status),
         )
@@ -98,6 +113,7 @@ def _events(
         "request": now.answer_request,
         "version": now.answer_version,
         "why": now.answer_sentence or "",
+        "code": now.answer_code or "",
         "hash": now.configuration_hash,
     }
     return (

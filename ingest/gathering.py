@@ -44,6 +44,7 @@ class Gathering:
     silences: list[Silence] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     states: list[StateRow] = field(default_factory=list)
+    words: dict[tuple[str, str], StateRow] = field(default_factory=dict)  # the newest of each state's key
     statuses: dict[str, StatusRow] = field(default_factory=dict)  # the newest of each edge
     _frames: list[WorkFrame] = field(default_factory=list)
     _n_bytes: int = 0
@@ -82,7 +83,7 @@ class Gathering:
 
     def hear(self, heard: Heard, at_s: float) -> tuple[GatewaySays, ...]:
         """A gateway told of itself; what is to be said of it."""
-        self.states += heard.states
+        self.words |= {(row.site, row.key): row for row in heard.states}
         self.transitions += heard.transitions
         self.statuses |= {row.edge: row for row in heard.rows}
         self.begin(at_s)
@@ -111,13 +112,13 @@ class Gathering:
             tuple(self.ledgers.values()),
             tuple(self.silences),
             tuple(self.transitions),
-            tuple(self.states),
+            (*self.states, *self.words.values()),
             tuple(self.statuses.values()),
         )
         del self._frames[: len(frames)]
         self._n_bytes -= batch.n_bytes
         self.quarantine, self.ledgers, self.silences, self.transitions, self.states = [], {}, [], [], []
-        self.statuses = {}
+        self.statuses, self.words = {}, {}
         self._aside_bytes = 0
         self._first_s = at_s if self._frames else None
         return batch

@@ -129,6 +129,13 @@ class Speeds:
             kept = self._held.setdefault((site, readings.machine, channel), deque(maxlen=SPEEDS_KEPT))
             kept.extend((t, v if good else math.nan) for t, v in told)
 
+    def holds(self, site: str, machine: str, channel: str, at_ns: int) -> bool:
+        """Whether a value of a node that tells what changes may be in force then: not where it had ended."""
+        if channel not in self._units.get(machine, {}):
+            return False
+        in_force = self._in_force((site, machine, channel), at_ns)
+        return in_force is None or not math.isnan(in_force)
+
     def machine_rpm(self, site: str, block: Block) -> float | None:
         """The speed of the machine during a block, None if unknown. What was measured with the block wins: a
         machine of fixed speed stands still at times. Else it is the fixed speed, or one read shortly before.

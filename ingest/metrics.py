@@ -76,6 +76,17 @@ class IngestCollector(Collector):
             "blocks that the detector failed on: stored, and judged by the limits alone",
             value=self._committer.left_out,
         )
+        contradictions = self._committer.contradictions
+        yield CounterMetricFamily(
+            "palier_ingest_contradictions",
+            "blocks whose waveform contradicts the features that were sent of it",
+            value=contradictions.blocks,
+        )
+        yield CounterMetricFamily(
+            "palier_ingest_events_left_out",
+            "events that gateways caused beyond what one of them may in an hour",
+            value=self._pipeline.edges.gateways.left_out + contradictions.allowance.over,
+        )
         yield CounterMetricFamily(
             "palier_ingest_callback_errors", "errors of the MQTT client", value=self._link.callback_errors
         )

@@ -77,12 +77,13 @@ class People:
         host_id: str = "palier",
         want: Callable[[Wanted], object] = lambda _: None,
         gateway: Callable[[str], GatewayTold | None] = lambda _: None,
+        nodes: Callable[[str], frozenset[str] | None] = lambda _: None,
         configure: Callable[[Configuration], object] = lambda _: None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """`answer` publishes a reply on its topic; `send` takes messages whose rows are durable; `want` has a
-        gateway asked for a period once more; `gateway` is what the records hold of one, `configure` sends it
-        a configuration.
+        gateway asked for a period once more; `gateway` is what the records hold of one, `nodes` who there
+        are when that one is named; `configure` sends it a configuration.
         """
         self._keeper = keeper
         self._plant = plant
@@ -94,6 +95,7 @@ class People:
         self._failpoints = failpoints
         self._want = want
         self._gateway = gateway
+        self._nodes = nodes
         self._configure = configure
         self._monotonic_s = monotonic_s
         self._commands: queue.Queue[bytes] = queue.Queue(WAITING_COMMANDS)
@@ -226,11 +228,11 @@ class People:
             self._malformed(data, str(error))
             return
         try:
-            gateway = self._gateway_of(command.ask)
-            if isinstance(command.ask, TellGateway):
-                self._reply(configurations.tell(command.ask, command.id, self._plant.site_id, gateway))
+            gateway, nodes = self._gateway_of(command.ask), self._nodes_of(command.ask)
+            if isinstance(ask := command.ask, TellGateway):
+                self._reply(configurations.tell(ask, command.id, self._plant.site_id, gateway, nodes))
                 return
-            turn, reply = self._keeper.decided(command, self._plant, self._clock.now_ns(), gateway)
+            turn, reply = self._keeper.decided(command, self._plant, self._clock.now_ns(), gateway, nodes)
         except Unavailable as error:
             log.warning("command_not_done", id=command.id, error=str(error))
             return
@@ -245,7 +247,7 @@ class People:
             return
         self._reply(reply)
         _log(command, reply)
-        if isinstance(ask := command.ask, SendAgain) and reply.outcome is Outcome.DONE:
+        if isinstance(ask, SendAgain) and reply.outcome is Outcome.DONE:
             self._want(Wanted(ask.edge, ask.from_ns, ask.to_ns, command.id, ask.again, ask.waveforms_of))
         if isinstance(ask, Configure) and reply.outcome is Outcome.DONE:  # once more where it is asked again
             self._configure(configurations.order(ask, command.id))
@@ -253,6 +255,10 @@ class People:
     def _gateway_of(self, ask: Ask) -> GatewayTold | None:
         """The gateway that something is asked of, as it said last. Raises Unavailable."""
         return self._gateway(ask.edge) if isinstance(ask, Configure | TellGateway) else None
+
+    def _nodes_of(self, ask: Ask) -> frozenset[str] | None:
+        """The gateways that there are, where one of them is asked. Raises Unavailable."""
+        return self._nodes(ask.edge) if isinstance(ask, Configure | SendAgain | TellGateway) else None
 
     def _malformed(self, data: bytes, sentence: str) -> None:
         command_id = readable_id(data)

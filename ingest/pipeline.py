@@ -242,14 +242,14 @@ class Pipeline:
             return
         self.limits.born(edge, now.link_s)
         if self._seen.is_new_epoch(edge, birth.epoch):
-            self._gathering.transitions.append(gateway_event(edge, "new_outbox", birth.epoch, now.plant_ns))
+            event = gateway_event(edge, "new_outbox", birth.epoch, now.plant_ns)
+            self._gathering.transitions += self.edges.gateways.told(edge, event)
         before = self.edges.configured(edge, birth.config_hash)
         if before is not None:
             self._gathering.states.append(configuration_row(edge, birth.config_hash))
         if before:
-            self._gathering.transitions.append(
-                gateway_event(edge, "new_configuration", birth.config_hash, now.plant_ns)
-            )
+            event = gateway_event(edge, "new_configuration", birth.config_hash, now.plant_ns)
+            self._gathering.transitions += self.edges.gateways.told(edge, event)
         batches = self._begun + bool(self._gathering)
         self._answers.born(Sync(edge, birth.epoch, birth.in_flight, self._taken, batches))
 

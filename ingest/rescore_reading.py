@@ -66,32 +66,41 @@ def with_waveform(entry: Scored, waveform: Waveform) -> Scored:
 
 
 def readings_of(readings: Table, knowledge: Knowledge, machine: MachineSpec) -> list[WorkFrame]:
-    """The frames of these `reading` rows, in order of time; of channels that the plant knows."""
-    wanted = {(point.id, channel.id) for point in machine.points for channel in point.channels}
+    """The frames of these `reading` rows, in order of time; of channels that the plant knows.
+
+    What another Sparkplug node feeds is in force until the next value, as it was live: each is a frame alone.
+    """
+    wanted = {(p.id, c.id): c.foreign is not None for p in machine.points for c in p.channels}
+    holding: list[WorkFrame] = []
+    site = knowledge.plant.site_id
     values = np.asarray(readings.columns["value"], dtype=np.float64)
     frames, units = readings.columns["frame"], readings.columns["unit"]
     of_frame: dict[Any, dict[str, tuple[str, dict[int, float]]]] = {}
     for i, place in enumerate(zip(readings.point, readings.channel, strict=True)):
-        if place in wanted:
+        if wanted.get(place):
+            ts_ns, value, unit = int(readings.ts_ns[i]), float(values[i]), str(units[i] or UNKNOWN)
+            one = _readings(machine.id, {"/".join(place): (unit, {ts_ns: value})})
+            holding.append(replace(_work(site, one, frames[i]), hold=True))
+        elif place in wanted:
             channels = of_frame.setdefault(frames[i], {})
             _, told = channels.setdefault("/".join(place), (str(units[i] or UNKNOWN), {}))
             told[int(readings.ts_ns[i])] = float(values[i])
-    site = knowledge.plant.site_id
     works = [_work(site, _readings(machine.id, channels), frame) for frame, channels in of_frame.items()]
-    return sorted(works, key=lambda work: work.frame.start_ns)
+    return sorted([*works, *holding], key=lambda work: work.frame.start_ns)
 
 
 def surrounded(blocks: Sequence[Scored], readings: Sequence[WorkFrame], speeds: Speeds) -> list[Scored]:
     """The blocks with the load and the temperatures that were read about their time; both in order of time.
 
-    `speeds` keeps what was read from piece to piece.
+    `speeds` keeps what was read from piece to piece. An end among the readings stands behind a value of the
+    same time.
     """
     found, waiting = [], deque(readings)
     for entry in blocks:
         while waiting and waiting[0].frame.start_ns <= entry.block.start_ns + READ_AHEAD_NS:
             work = waiting.popleft()
             assert isinstance(work.frame, Readings)  # noqa: S101 - they were made here
-            speeds.take(work.site, work.frame)
+            speeds.take(work.site, work.frame, hold=work.hold)
         load, warm, air = (
             ask(entry.work.site, entry.block)
             for ask in (speeds.load_percent, speeds.temperature_c, speeds.ambient_c)
@@ -99,7 +108,7 @@ def surrounded(blocks: Sequence[Scored], readings: Sequence[WorkFrame], speeds: 
         found.append(replace(entry, load_percent=load, temperature_c=warm, ambient_c=air))
     for work in waiting:
         if isinstance(work.frame, Readings):
-            speeds.take(work.site, work.frame)
+            speeds.take(work.site, work.frame, hold=work.hold)
     return found
 
 

@@ -24,6 +24,7 @@ from palier.limits import load_limits
 from palier.plant import Plant, load_plant
 
 from .board import VIBRATION, InForce
+from .foreign_ends import ENDED, ends_of
 from .knowledge import Knowledge, Speeds
 from .model_opening import with_models
 from .model_standing import REGISTRY
@@ -134,6 +135,8 @@ class _Run:
         self._site = plant.site_id
         self._speeds = Speeds(self._knowledge)
         self._begin_ns: dict[str, int] = {}
+        ended = records.transitions(max(0, asked.start_ns - LEAD_NS), ENDED)
+        self._ends = ends_of(ended, machine, plant.site_id)
 
     def done(self, progress: Progress, now_ns: int) -> Outcome:
         """All of it."""
@@ -208,14 +211,16 @@ class _Run:
         features = self._read("feature", FEATURES, start_ns, end_ns)
         rows = self._read("reading", READINGS, start_ns, end_ns)
         states = self._read("state", ("live",), start_ns, end_ns)
+        ends = [w for w in self._ends if start_ns <= w.frame.start_ns < end_ns]
         readings = readings_of(rows, self._knowledge, self._machine)
         blocks = blocks_of(features, self._knowledge, self._machine)
-        blocks = surrounded(blocks, readings, self._speeds)
+        heard = sorted([*readings, *ends], key=lambda work: work.frame.start_ns)
+        blocks = surrounded(blocks, heard, self._speeds)
         places = zip(states.point, states.ts_ns.tolist(), strict=True)
         return Piece(
             # From a block on that counted: so that the same blocks count as they did.
             [b for b in blocks if b.block.start_ns >= self._begin_ns.get(b.block.point, start_ns)],
-            readings,
+            heard,
             {place: bool(live) for place, live in zip(places, states.columns["live"], strict=True)},
             counted=start_ns >= self._asked.start_ns,
         )

@@ -177,6 +177,7 @@ class Service:
             host_id=settings.host_id,
             want=self._inbox.tell,
             gateway=stores.gateway,
+            nodes=lambda edge: self._nodes(stores, edge),
             configure=self._configure,
         )
         say, host = self._people.gateway_says, self._people.host
@@ -281,6 +282,7 @@ class Service:
         match event:
             case Committed():
                 self._commit_seconds.observe(event.seconds)
+                self._perform(event.said)
                 if not was_up:
                     log.info("store_back")
             case StoreFailed():
@@ -356,6 +358,11 @@ class Service:
     def _configure(self, sent: Configuration) -> None:
         """Send a gateway its configuration; what gets lost is asked again by who waits for the answer."""
         self._command(sent.edge, configuration_payload(sent, _wall_ms()))
+
+    def _nodes(self, stores: OpenStores, edge: str) -> frozenset[str]:
+        """The gateways that there are; one that is heard for the first time may not be durable yet."""
+        heard = {edge} if self._pipeline.edges.spoke(edge) else set()
+        return stores.nodes(edge.partition("/")[0]) | heard
 
     def _answer(self, topic: str, payload: bytes) -> None:
         """Reply to a person; who gets no reply asks again."""

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from palier import ranges
-from palier.gateways import GatewayTold, read_gateways
+from palier.gateways import GatewayTold, known_nodes, read_gateways
 from palier.historian.base import Historian, HistorianError, Unavailable
 from palier.historian.budgets import Budgets
 from palier.historian.folder import DataFolder
@@ -87,6 +87,11 @@ class OpenStores:
         """How one gateway ("site/node") said last that it is. Raises Unavailable."""
         site, _, node = edge.partition("/")
         return read_gateways(self.records.states(site, f"{node}#")).get(edge)
+
+    def nodes(self, site: str) -> frozenset[str]:
+        """The gateways of a site that were ever born, told of themselves or reported. Raises Unavailable."""
+        reported = {one.edge for one in self.records.ledger_reports() if one.edge.startswith(f"{site}/")}
+        return known_nodes(self.records.states(site)) | reported
 
     def desk(self) -> Desk:
         """The alarms and what people decided, as the records have it."""

@@ -17,8 +17,9 @@ from typing import Final
 
 from palier.historian.base import Unavailable
 
+from .attempt import Attempt
 from .batch import Batch, Committed, Computed, Outcome, StoreFailed
-from .commit import Attempt, Committer
+from .commit import Committer
 from .housekeeping import Housekeeping
 
 TICK_S: Final = 0.1  # how often timers, and the end, are looked at when there is nothing to do
@@ -134,7 +135,8 @@ class Worker:
         begun_s, self._free_s = max(begun_s, self._free_s), now_s
         if attempt.batch.ledgers:
             self._housekeeping.reported()
-        self._tell(Committed(attempt.batch, now_s - begun_s, moved, tuple(attempt.recalls)))
+        recalls, said = tuple(attempt.recalls), attempt.found.said
+        self._tell(Committed(attempt.batch, now_s - begun_s, moved, recalls, said))
         return True
 
     def _wait_to_try_again(self, batch: Batch, error: Unavailable) -> None:

@@ -128,7 +128,7 @@ async def marks_json(request: Request) -> Response:
                 {
                     "ms": ms(flag.ts_ns),
                     "kind": flag.kind,
-                    "label": asked.m.flag(flag.kind, flag.state, flag.who),
+                    "label": asked.m.flag(flag.kind, flag.state, flag.who, flag.differs),
                 }
                 for flag in flags
             ],

@@ -7,7 +7,7 @@ Times are ns of plant time; a missing number is None, so that it becomes `null` 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypedDict
 
@@ -70,13 +70,16 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Something that happened: its kind and state are keys of the locale."""
+    """Something that happened: its kind and state are keys of the locale. `differs` is what contradicts the
+    most where features and waveform do: channel and feature, as told, as computed.
+    """
 
     ts_ns: int
     kind: str
     state: str
     point: str
     who: str = ""
+    differs: tuple[str, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,8 @@ class MachineSeries:
             what = str(detail.get("what") or state) if kind == "alarm" else state
             if kind in FLAGGED and what in FLAGGED[kind]:
                 who = str(detail.get("who") or detail.get("user") or "")
-                found.append(Flag(int(table.ts_ns[i]), kind, what, table.point[i], who))
+                at_ns, differs = int(table.ts_ns[i]), _differs(detail)
+                found.append(Flag(at_ns, kind, what, table.point[i], who, differs))
         once = {(flag.ts_ns, flag.kind, flag.state): flag for flag in found}
         return list(once.values())[-MOST_FLAGS:]
 
@@ -307,8 +311,20 @@ FLAGGED: Final = {
         "greasing", "tightening", "bearing_changed", "balancing", "alignment", "tool_change", "other",
     ),
     "baseline": ("learning", "learned", "confirmed"),
+    "contradiction": ("differs",),
 }  # fmt: skip
 """Events that are flagged, by kind: what changed for the worse, and what people did."""
+
+
+def _differs(detail: Mapping[str, object]) -> tuple[str, float, float] | None:
+    """The first of the differences that the event of a contradiction tells, the largest."""
+    told = detail.get("differences")
+    try:
+        first = told[0] if isinstance(told, list) else {}
+        name = f"{first['channel']}/{first['feature']}"
+        return name, float(first["told"]), float(first["computed"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _detail(value: object) -> dict[str, object]:

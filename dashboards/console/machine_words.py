@@ -219,12 +219,19 @@ class MachineWords:
         """A number with its unit, of which pure numbers have none."""
         return f"{self.number(value)}{HARD_SPACE}{unit}" if unit else self.number(value)
 
-    def flag(self, kind: str, state: str, who: str = "") -> str:
-        """An event over a trend: what people did, or what changed."""
+    def flag(
+        self, kind: str, state: str, who: str = "", differs: tuple[str, float, float] | None = None
+    ) -> str:
+        """An event over a trend: what people did, or what changed, or what contradicts the most."""
         words = self._catalogue
         key = {"state": f"state.{state}", "alarm": f"alarm.what_{state}"}.get(kind, f"{kind}.{state}")
         name = words.text(key)
         told = self.t("flag_" + kind, name=name) if kind in ("alarm", "baseline") else name
+        if differs is not None:
+            column, was, found = differs
+            unit = self.page.unit(UNITS.get(column.rpartition("/")[2], ""))
+            values = {"told": self._with(was, unit), "computed": self._with(found, unit)}
+            return self.t("flag_differs", name=told, column=self.column(column), **values)
         return f"{told} ({who})" if who else told
 
     # --- what is wrong --------------------------------------------------------------------------------

@@ -135,7 +135,9 @@ def change_password(
 
 @user.command("log")
 def show_journal(accounts: AccountsOption, json_output: JsonOption = False) -> None:
-    """Print the journal of access, oldest first: logins, refusals, changes of accounts.
+    """Print the journal of access, oldest first.
+
+    It holds logins, refusals and changes of accounts.
 
     Example: palier user log --accounts accounts.sqlite
     """
