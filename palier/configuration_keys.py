@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from .extras import how_to_install
+from .wire.sentences import SENTENCES
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -91,7 +92,7 @@ def why_not_signed(key_file: Path, message: bytes, signature: bytes) -> str:
     try:
         key.verify(signature, message)
     except InvalidSignature:
-        return "the signature is not that of the key of this gateway: sign with authority/configuration.key"
+        return SENTENCES["wrong_signature"]
     return ""
 
 

@@ -54,7 +54,10 @@ def build(
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write the dashboards as classic JSON, for file provisioning, import by hand, or `push --dashboards`."""
+    """Write the dashboards as classic JSON.
+
+    They are for file provisioning, import by hand, or `push --dashboards`.
+    """
     _known_language(lang)
     make = _builder(plant, _console(console_url))
     wrong = 0
@@ -145,11 +148,12 @@ def push(
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Put folder, data sources and dashboards into a Grafana that is there; a second run changes nothing.
+    """Put folder, data sources and dashboards into a Grafana.
 
-    A dashboard that somebody changed by hand, moved, or made under our uid is left alone, and said so. The
-    annotations (alarms, interventions) come with the dashboards, which read them from InfluxDB: nothing is
-    copied into Grafana. Alert rules come by file provisioning. Exits with 1 when something was refused.
+    A second run changes nothing. A dashboard that somebody changed by hand, moved, or made under our uid is
+    left alone, and said so. The annotations (alarms, interventions) come with the dashboards, which read them
+    from InfluxDB: nothing is copied into Grafana. Alert rules come by file provisioning. Exits with 1 when
+    something was refused.
     """
     from .push_errors import GrafanaError
     from .push_plan import Wanted

@@ -49,7 +49,7 @@ def list_open(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """List the alarms that are open, the most urgent first, from the ingest's records."""
+    """List the alarms that are open, the most urgent first."""
     words, times = catalogue(lang), times_of(data)
     found = read_records(data, _open)
     for alarm in found:
@@ -69,7 +69,10 @@ def show(
     json_output: JsonOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Show one alarm: what was measured, the probable fault, what to do, and what became of it so far."""
+    """Show one alarm: what was measured, the fault, what to do.
+
+    It also tells what became of it so far.
+    """
     words, times = catalogue(lang), times_of(data)
     found = read_records(data, lambda reader: _one(reader, alarm))
     if found is None:
@@ -87,7 +90,10 @@ def figures(
     json_output: JsonOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Tell which alarms come most often, which chatter, and how many there are an hour."""
+    """Tell which alarms come most often, and which chatter.
+
+    It also tells how many there are an hour.
+    """
     from palier.alarm_figures import figures as count
 
     words = catalogue(lang)
@@ -180,7 +186,10 @@ def verdict(
     ] = None,
     text: CommentOption = "",
 ) -> Ask:
-    """Tell what was found behind an alarm: every verdict makes the next diagnosis better."""
+    """Tell what was found behind an alarm.
+
+    Every verdict makes the next diagnosis better.
+    """
     from models.diagnosis.types import Fault
     from palier.operations import CauseCode, Found, GiveVerdict
 

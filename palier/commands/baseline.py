@@ -64,7 +64,7 @@ def confirm(
         str, typer.Option("--why", metavar="TEXT", help="What you looked at; it is recorded.")
     ] = "",
 ) -> Ask:
-    """Say that a machine was in good health while its baseline was learned."""
+    """Say that a baseline was learned from a machine in good health."""
     from palier.operations import ConfirmBaseline
 
     return ConfirmBaseline(machine, why)
@@ -77,7 +77,10 @@ def relearn(
     *,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason; it is recorded.")],
 ) -> Ask:
-    """Have a baseline learned anew, after an intervention that was recorded. The old one is kept."""
+    """Have a baseline learned anew after a recorded intervention.
+
+    The old one is kept.
+    """
     from palier.operations import RelearnBaseline
 
     return RelearnBaseline(machine, why)

@@ -57,7 +57,10 @@ def add(
         str | None, typer.Option("--cause", metavar="CODE", help="Clause of ISO 15243, e.g. 5.2.2.")
     ] = None,
 ) -> Ask:
-    """Record what was done: health and remaining life begin anew, a baseline may be learned anew."""
+    """Record what was done to a machine.
+
+    Health and remaining life begin anew; a baseline may be learned anew.
+    """
     from palier.operations import CauseCode, Intervene, InterventionKind
 
     return Intervene(

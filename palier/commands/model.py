@@ -53,7 +53,10 @@ def list_all(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """List models and their versions; with --data also what the ingest has, and what it could not take."""
+    """List models and their versions.
+
+    With --data also what the ingest has, and what it could not take.
+    """
     from palier.registry import Registry, Stage
 
     from .model_text import held_lines, problem_lines, version_table
@@ -88,7 +91,10 @@ def show(
     json_output: JsonOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Show a version: who made it from what, its metrics and thresholds, its replay, what was done to it."""
+    """Show a version: its origin, metrics, thresholds and replay.
+
+    It also tells what was done to it.
+    """
     from palier.registry import Registry
 
     from .model_text import manifest_of, show_lines
@@ -118,9 +124,10 @@ def diff(
     json_output: JsonOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Tell what is different between two versions: points, features, metrics, thresholds, data, libraries.
+    """Tell what is different between two versions.
 
-    What differs at many points is one line; with --json all are told.
+    It compares points, features, metrics, thresholds, data and libraries. What differs at many points is one
+    line; with --json all are told.
     """
     from palier.registry import Registry
 
@@ -154,9 +161,9 @@ def verify(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Check versions as the ingest does: hashes, signature, the answers they gave where they were trained.
+    """Check versions as the ingest does: hashes, signature, answers.
 
-    Exits with 1 where one does not pass.
+    The answers are those that they gave where they were trained. Exits with 1 where one does not pass.
     """
     from palier.registry import Registry
 
@@ -199,9 +206,10 @@ def promote(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Put a version in force: the ingest takes it within five seconds, and the one before is kept.
+    """Put a version in force; the one before is kept.
 
-    It must have been replayed on the plant's past (palier model replay), and pass every check of the ingest.
+    The ingest takes it within five seconds. It must have been replayed on the plant's past (palier model
+    replay), and pass every check of the ingest.
     """
     from palier.registry import Registry
 
@@ -225,7 +233,10 @@ def shadow(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Have a version score beside the one in force: its scores are kept, and decide nothing."""
+    """Have a version score beside the one in force.
+
+    Its scores are kept, and decide nothing.
+    """
     from palier.registry import Registry
 
     found = Registry(registry)
@@ -251,7 +262,10 @@ def rollback(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Put back in force what was before; where nothing was, what the plant learned by itself."""
+    """Put back in force what was before.
+
+    Where nothing was, it is what the plant learned by itself.
+    """
     from palier.registry import Registry, RegistryError, parse_spec
 
     with asking(lang):
@@ -303,7 +317,10 @@ def keygen(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Make a key pair: the private key signs what is trained, the public one goes to the ingest."""
+    """Make a key pair to sign models with.
+
+    The private key signs what is trained, the public one goes to the ingest.
+    """
     from palier.registry_keys import make_keys
 
     words = catalogue(lang)

@@ -67,10 +67,11 @@ def replay(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Run a version over the plant's own past, beside what is in force: failures told earlier or later, false
-    calls a machine and month, cost.
+    """Run a version over the plant's own past.
 
-    Nothing is written but the report, which a promotion asks for. Without --from the last 90 days are taken.
+    Beside what is in force, it tells failures told earlier or later, false calls a machine and month, and
+    cost. Nothing is written but the report, which a promotion asks for. Without --from the last 90 days are
+    taken.
     """
     from palier.model_replaying import Asked
     from palier.registry import Registry
@@ -113,9 +114,10 @@ def drift(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Show how far points have moved from what their baselines were trained on, and whether to learn anew.
+    """Show how far points have moved since they were learned.
 
-    The ingest looks once a day; nothing is learned anew by itself.
+    It compares them with what their baselines were trained on, and tells whether to learn anew. The ingest
+    looks once a day; nothing is learned anew by itself.
     """
     from .model_replay_text import drift_rows
 

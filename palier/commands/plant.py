@@ -71,7 +71,7 @@ def new(
     *,
     lang: LangOption = "fr",
 ) -> None:
-    """Ask for one machine and write it, or add it to a plant.toml that is there.
+    """Ask for one machine, and write it or add it to a plant.toml.
 
     Each answer is checked at once, and the file is written only when the whole plant is right: what was
     there before stays as it was, comments included.

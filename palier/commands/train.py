@@ -102,9 +102,10 @@ def baselines(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Learn what machines are like in good health, each point for itself, by speed and load.
+    """Learn what machines are like in good health.
 
-    Blocks at rest, in alarm, and of the day after an intervention are not learned from.
+    Each point is learned for itself, by speed and load. Blocks at rest, in alarm, and of the day after an
+    intervention are not learned from.
     """
     from .train_jobs import fit_all
 
@@ -140,10 +141,10 @@ def detector(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Train a detector of what is strange, its threshold calibrated to the budget of false alarms.
+    """Train a detector of what is strange.
 
-    Built in are one-class-svm, pca, baseline and isolation-forest; a package adds its own by an entry point
-    of the group palier.detectors.
+    Its threshold is calibrated to the budget of false alarms. Built in are one-class-svm, pca, baseline and
+    isolation-forest; a package adds its own by an entry point of the group palier.detectors.
     """
     from .train_jobs import detect_all, wanted_of
 
@@ -176,10 +177,10 @@ def classifier(
     quiet: QuietOption = False,
     lang: LangOption = "fr",
 ) -> None:
-    """Train a classifier that names faults, from technicians' verdicts and from work orders.
+    """Train a classifier that names faults.
 
-    Machines are held out to judge it, never windows of one; what is like nothing it learned it calls
-    unidentified.
+    It learns from technicians' verdicts and from work orders. Machines are held out to judge it, never
+    windows of one; what is like nothing it learned it calls unidentified.
     """
     from models.training.fit import train_classifier
 
