@@ -66,10 +66,16 @@ PARTS: Final = (
 class Meter:
     """Own time of each part: processor and wall, less what was metered inside."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        wall_ns: Callable[[], int] = time.perf_counter_ns,
+        cpu_ns: Callable[[], int] = time.thread_time_ns,
+    ) -> None:
         self.cpu: dict[str, int] = {}
         self.wall: dict[str, int] = {}
         self.calls: dict[str, int] = {}
+        self._wall_ns = wall_ns
+        self._cpu_ns = cpu_ns
         self._of_thread = threading.local()
 
     def metered(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,12 +86,12 @@ class Meter:
             stack: list[list[int]] = self._of_thread.__dict__.setdefault("stack", [])
             inner = [0, 0]
             stack.append(inner)
-            wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
+            wall, cpu = self._wall_ns(), self._cpu_ns()
             try:
                 return function(*args, **more)
             finally:
-                cpu = time.thread_time_ns() - cpu
-                wall = time.perf_counter_ns() - wall
+                cpu = self._cpu_ns() - cpu
+                wall = self._wall_ns() - wall
                 stack.pop()
                 self.cpu[part] = self.cpu.get(part, 0) + cpu - inner[0]
                 self.wall[part] = self.wall.get(part, 0) + wall - inner[1]

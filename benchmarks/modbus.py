@@ -117,13 +117,14 @@ def _row(case: Case, seconds: float, tell: Callable[[str], None]) -> Row:
             family.members.append(device)
             wait_until(device, lambda: accepts(port), START_S)
             reference = _alone(case, port, max(int(seconds / 4), 5))
-            config = _config(folder, port, case)
+            config, alone = _config(folder, port, case), _count(counted)
             agent = start(
                 "agent",
                 [sys.executable, "-P", "-m", "edge_agent", "--config", str(config)],
                 folder / "agent.log",
             )
             family.members.append(agent)
+            wait_until(agent, lambda: _count(counted) > alone, START_S)
             time.sleep(WARM_UP_S)
             before, began_s, cpu_s = _count(counted), time.monotonic(), cpu_seconds(agent.process.pid)
             time.sleep(seconds)

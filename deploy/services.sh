@@ -4,6 +4,7 @@ set -eu
 packages=""
 has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 has mosquitto || packages="$packages mosquitto"
+has mosquitto_sub || packages="$packages mosquitto-clients"
 has influxd || packages="$packages influxdb"
 has chromium || packages="$packages chromium"
 # Shows what a process makes durable before it says so.

@@ -25,8 +25,8 @@ from .children import Child, ChildError, Family, accepts, free_port, is_ready, s
 from .clock import PlantClock
 from .historian.folder import DataFolder
 
-BROKER_READY_S: Final = 15.0
-SERVICE_READY_S: Final = 60.0
+BROKER_READY_S: Final = 60.0
+SERVICE_READY_S: Final = 180.0
 """A small gateway with a cold disk takes half a minute to import everything."""
 
 PALIER: Final = (sys.executable, "-P", "-m", "palier")

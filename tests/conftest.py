@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.influx_front import Front, running_front
 from tests.support.influxd import Influxd, running_influxd
@@ -18,9 +19,12 @@ _HOMES = count()
 
 LAST_LINES = 30
 
-settings.register_profile("default", deadline=None)  # two shared cores: a slow example is no failure
+# Two shared cores: neither an example that is slow is a failure, nor a second in which few were drawn.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+# Where nobody looks for what new draws find they are the same each time: there a failure is of a change.
+unattended = bool(os.environ.get("CI")) or os.environ.get("PALIER_REQUIRE_SERVICES") == "1"
+settings.load_profile("ci" if unattended else "default")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -31,10 +35,19 @@ def pytest_runtest_makereport(
     report = yield
     folder = getattr(item, "funcargs", {}).get("tmp_path")
     if report.failed and folder is not None:
-        for log in sorted(folder.rglob("*.log")):
-            lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
-            report.sections.append((f"end of {log.relative_to(folder)}", "\n".join(lines)))
+        report.sections += _ends_of_logs(folder)
     return report
+
+
+def _ends_of_logs(folder: Path) -> list[tuple[str, str]]:
+    """(title, last lines) of each log; what a process that still runs takes away meanwhile is left out."""
+    found: list[tuple[str, str]] = []
+    with suppress(OSError):
+        for log in sorted(folder.rglob("*.log")):
+            with suppress(OSError):
+                lines = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+                found.append((f"end of {log.relative_to(folder)}", "\n".join(lines)))
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ def printed() -> dict[str, Any]:
         [sys.executable, "-m", "palier", "bench", "core", "--quick", "--json"],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=True,
     )
     assert done.stderr == ""

@@ -57,7 +57,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         ],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=True,
         env={**os.environ, "TMPDIR": str(folder)},
     )

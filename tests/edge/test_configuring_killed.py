@@ -114,7 +114,7 @@ def test_a_process_killed_at_each_step(tmp_path: Path, how: str) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
         command = [sys.executable, "-c", KILLED, str(folder), str(number), how]
-        done = subprocess.run(command, cwd=root, timeout=60, check=False)
+        done = subprocess.run(command, cwd=root, timeout=100, check=False)
         assert done.returncode == -9, name
         gateway = Gateway.over(folder)
         assert ConfigurationFile(folder / "data").read().version in (1, 2)

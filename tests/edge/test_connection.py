@@ -46,7 +46,7 @@ def test_a_message_in_pieces_arrives_whole_and_is_counted_once_it_is_written(mos
     listener.connect("127.0.0.1", mosquitto.port)
     listener.subscribe("frames")
     listener.loop_start()
-    assert subscribed.wait(10)
+    assert subscribed.wait(30)
     for protocol in (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311):
         connection = opened(mosquitto.port, protocol)
         connection.publish_frame("frames", pieces)
@@ -57,7 +57,7 @@ def test_a_message_in_pieces_arrives_whole_and_is_counted_once_it_is_written(mos
             written += connection.take_written()
         assert written == 1
         connection.close()
-    eventually(lambda: len(arrived) == 2, 10, "both messages")
+    eventually(lambda: len(arrived) == 2, 30, "both messages")
     listener.disconnect()
     listener.loop_stop()
     assert arrived == [b"".join(pieces)] * 2

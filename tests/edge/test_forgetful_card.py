@@ -233,10 +233,10 @@ def test_what_a_card_forgot_is_found_at_the_next_birth(
     with FakeHost(mosquitto.port) as host, caplog.at_level(logging.ERROR):
         agent = Agent(folder, mosquitto.port)
         agent.tap.give(10)
-        eventually(lambda: agent.outbox.last_seq == 10 and agent.outbox.pending() == (), 20, "ten frames")
+        eventually(lambda: agent.outbox.last_seq == 10 and agent.outbox.pending() == (), 30, "ten frames")
         image = take_image(folder, tmp_path / "image")
         agent.tap.give(10, first=10)
-        eventually(lambda: host.seqs_of(EPOCH) == ((1, 20),), 20, "twenty frames at the host")
+        eventually(lambda: host.seqs_of(EPOCH) == ((1, 20),), 30, "twenty frames at the host")
         agent.service.stop()
         put_back(folder, image)
         outbox = opened(folder)  # a start without a network
@@ -245,12 +245,12 @@ def test_what_a_card_forgot_is_found_at_the_next_birth(
         second = Agent(folder, mosquitto.port)
         try:
             second.tap.give(5, first=25)
-            eventually(lambda: len(host.stored) == 30, 20, "all frames at the host")
-            eventually(lambda: second.outbox.pending() == (), 10, "an empty outbox")
+            eventually(lambda: len(host.stored) == 30, 30, "all frames at the host")
+            eventually(lambda: second.outbox.pending() == (), 30, "an empty outbox")
             held = [int(frame.samples[0, 0]) for frame in host.stored.values() if isinstance(frame, Waveform)]
             assert sorted(held) == list(range(30))
             assert set(host.received.values()) == {1}
-            eventually(lambda: second.outbox.report().dropped == (), 10, "the host's word on what was lost")
+            eventually(lambda: second.outbox.report().dropped == (), 30, "the host's word on what was lost")
             assert second.service.link.counters.forgotten == 10
             assert any("forgot 10 frames" in note for note in second.service.report().notes)
             assert second.service.report().ready
@@ -271,11 +271,11 @@ def test_nothing_is_sent_of_an_opened_outbox_before_the_host_has_answered(
     with host:
         agent = Agent(tmp_path / "outbox", mosquitto.port)
         try:
-            eventually(lambda: len(host.births) > 1, 20, "a second birth, for want of an answer")
+            eventually(lambda: len(host.births) > 1, 30, "a second birth, for want of an answer")
             assert agent.phase is Phase.SYNCING
             assert not host.received
             host.acknowledging, host.tells_highest = True, False
             host.command(messages.rebirth_payload(1))
-            eventually(lambda: host.seqs_of(EPOCH) == ((1, 3),), 20, "the frames")
+            eventually(lambda: host.seqs_of(EPOCH) == ((1, 3),), 30, "the frames")
         finally:
             agent.service.stop()

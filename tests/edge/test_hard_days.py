@@ -47,7 +47,7 @@ def test_an_outbox_that_is_damaged_while_running_costs_what_was_in_it_and_no_mor
         for number in range(300):
             agent.tap.queue.put(waveform(number, n_samples=12_500))
         eventually(lambda: host.seqs_of(EPOCH) == ((1, 300),), 30, "frames at the host")
-        eventually(lambda: agent.outbox.pending() == (), 10, "their acknowledgements")
+        eventually(lambda: agent.outbox.pending() == (), 30, "their acknowledgements")
         agent.outbox._draw_epoch = lambda: "cd" * 8
         with agent.outbox._lock:
             agent.outbox._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -57,7 +57,7 @@ def test_an_outbox_that_is_damaged_while_running_costs_what_was_in_it_and_no_mor
             agent.outbox._db.execute("PRAGMA shrink_memory")
         agent.tap.give(100, first=300)
         eventually(lambda: host.seqs_of("cd" * 8) == ((1, 100),), 30, "the frames of the new epoch")
-        eventually(lambda: agent.outbox.pending() == (), 10, "an empty outbox")
+        eventually(lambda: agent.outbox.pending() == (), 30, "an empty outbox")
         assert not host.errors
         assert host.births[-1].epoch == "cd" * 8
         told = agent.service.report()
@@ -75,18 +75,18 @@ def test_a_disk_that_refuses_costs_no_frame_that_memory_can_hold(
     with caplog.at_level(logging.ERROR), FakeHost(mosquitto.port) as host:
         agent = start(small_disk / "outbox")
         agent.tap.give(10)
-        eventually(lambda: host.seqs_of(EPOCH) == ((1, 10),), 20, "frames at the host")
+        eventually(lambda: host.seqs_of(EPOCH) == ((1, 10),), 30, "frames at the host")
         with agent.outbox._lock:  # a card that fails is made read-only by the kernel
             agent.outbox._db.execute("PRAGMA query_only = ON")
         agent.tap.give(200, first=10)
-        eventually(lambda: agent.service.recorder.intake.waiting == 200, 20, "frames in memory")
+        eventually(lambda: agent.service.recorder.intake.waiting == 200, 30, "frames in memory")
         told = agent.service.report()
         assert told.alive
         assert any(problem.startswith("the disk takes no frames: 200 in memory") for problem in told.problems)
         with agent.outbox._lock:
             agent.outbox._db.execute("PRAGMA query_only = OFF")
-        eventually(lambda: host.seqs_of(EPOCH) == ((1, 210),), 20, "all frames")
-        eventually(lambda: not agent.service.report().problems, 10, "no problem any more")
+        eventually(lambda: host.seqs_of(EPOCH) == ((1, 210),), 30, "all frames")
+        eventually(lambda: not agent.service.report().problems, 30, "no problem any more")
         assert agent.outbox.report().dropped == ()
 
 
@@ -98,17 +98,17 @@ def test_frames_of_a_gateway_without_the_time_wait_and_arrive_with_the_right_dat
     now = [Sense(waveform(9).end_ns, uptime_ns, synced=False, daemon=True, battery=False)]
     with FakeHost(mosquitto.port) as host:
         agent = start(tmp_path / "outbox")
-        eventually(lambda: agent.phase is Phase.OPEN, 20, "an open link")
+        eventually(lambda: agent.phase is Phase.OPEN, 30, "an open link")
         keeper = agent.service.keeper
         assert keeper is not None
         keeper._sense = keeper._glance = lambda: now[0]
         keeper.state = look(Timekeeping("this-boot"), now[0], connected=True)
         agent.tap.give(10)
-        eventually(lambda: agent.outbox.totals().held == 10, 20, "ten frames held")
+        eventually(lambda: agent.outbox.totals().held == 10, 30, "ten frames held")
         assert any(said.startswith("frames are held: no time server") for said in agent.service.problems())
         assert host.received == {}
         now[0] = replace(now[0], wall_ns=now[0].wall_ns + late_ns, synced=True)
-        eventually(lambda: host.seqs_of(EPOCH) == ((1, 10),), 20, "the frames")
+        eventually(lambda: host.seqs_of(EPOCH) == ((1, 10),), 30, "the frames")
         arrived = {frame_id.seq: frame for frame_id, frame in host.stored.items()}
         for number in range(10):
             assert arrived[number + 1].start_ns == waveform(number).start_ns + late_ns
@@ -130,9 +130,9 @@ def test_a_disk_that_another_program_filled_for_a_while(
         filler.unlink()
         with FakeHost(mosquitto.port) as host:
             agent.tap.give(50, first=800)
-            eventually(lambda: agent.outbox.last_seq == 850, 20, "frames on disk")
+            eventually(lambda: agent.outbox.last_seq == 850, 30, "frames on disk")
             eventually(lambda: agent.outbox.pending() == (), 30, "an empty outbox")
-            eventually(lambda: host.reports and host.reports[-1].seq == 850, 10, "a report")
+            eventually(lambda: host.reports and host.reports[-1].seq == 850, 30, "a report")
             report, stored = host.reports[-1], host.seqs_of(EPOCH)
         line = balance("usine/p1", report, stored, ())
         assert (line.adds_up, line.acquired) == (True, 850)

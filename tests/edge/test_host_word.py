@@ -99,7 +99,7 @@ def test_a_running_agent_hands_it_to_its_sources(mosquitto: Mosquitto, tmp_path:
             complete(agent, host, 1)
             host.command(messages.limits_payload(LIMITS, 1, ("F-1",)))
             standing: Callable[[str], Standing] = agent.service.word.standing
-            eventually(lambda: standing("F-1").attention, 10, "the host's word")
+            eventually(lambda: standing("F-1").attention, 30, "the host's word")
             assert "F-1" not in "".join(agent.service.report().notes)
             assert any("P-101" in note for note in agent.service.report().notes)
         finally:
@@ -127,7 +127,7 @@ def test_a_source_gets_the_hosts_word_before_its_first_frame() -> None:
         "x", source, Heeds, Recorder(Refuses(), print), standing=lambda m: Standing({m: 7.1})
     )
     thread.start()
-    eventually(lambda: thread.ended, 10, "the end of the source")
+    eventually(lambda: thread.ended, 30, "the end of the source")
     assert limits == [{"P": 7.1}]
 
 

@@ -23,6 +23,10 @@ from tests.support.services import Mosquitto
 from tests.support.waiting import eventually
 
 TOPIC = "atelier/pompe"
+AGAIN_S = 15.0
+"""What is promised."""
+BUSY_S = 60.0
+"""Until a test that does not measure it gives up: the machine has other things to do."""
 
 
 def source(port: int, **more: object) -> JsonMqttSource:
@@ -48,28 +52,33 @@ def publisher(port: int) -> Iterator[Client]:
         client.loop_stop()
 
 
-def say(client: Client, speed: float, *, retain: bool = False) -> bool:
-    data = json.dumps({"vitesse": speed, "palier": {"t": 55.5}})
-    return client.publish(TOPIC, data, qos=1, retain=retain).rc is MQTTErrorCode.MQTT_ERR_SUCCESS
+def data(speed: float) -> str:
+    return json.dumps({"vitesse": speed, "palier": {"t": 55.5}})
+
+
+def say(client: Client, speed: float) -> bool:
+    return client.publish(TOPIC, data(speed), qos=1).rc is MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
 def test_values_come_and_what_was_retained_is_marked_stale(mosquitto: Mosquitto) -> None:
     with publisher(mosquitto.port) as device:
-        say(device, 1480.0, retain=True)
+        kept = device.publish(TOPIC, data(1480.0), qos=1, retain=True)
+        kept.wait_for_publish(30)  # who subscribes before the broker has it hears it as a new one
         with listened(source(mosquitto.port)) as told:
-            eventually(lambda: told.qualities("p1/n"), 10, "the retained value")
+            eventually(lambda: told.qualities("p1/n"), 30, "the retained value")
             assert told.qualities("p1/n") == [QUALITY_STALE]
             say(device, 1490.0)
-            eventually(lambda: told.good("p1/n"), 10, "a value")
+            eventually(lambda: told.good("p1/n"), 30, "a value")
             assert (told.good("p1/n")[-1], told.good("p1/t")[-1]) == (1490.0, 55.5)
             assert told.qualities("p1/t")[-1] == QUALITY_GOOD
 
 
 def test_a_value_of_which_nothing_is_heard_goes_stale(mosquitto: Mosquitto) -> None:
     with listened(source(mosquitto.port, silent_s=1.0)) as told, publisher(mosquitto.port) as device:
-        eventually(lambda: told.qualities("p1/n") == [QUALITY_BAD], 10, "a value that never came")
-        eventually(lambda: (say(device, 1480.0), told.good("p1/n"))[1], 10, "a value")
-        eventually(lambda: told.qualities("p1/n")[-1] == QUALITY_STALE, 10, "its last value, stale")
+        eventually(lambda: QUALITY_BAD in told.qualities("p1/n"), 30, "a value that never came")
+        assert not told.good("p1/n")
+        eventually(lambda: (say(device, 1480.0), told.good("p1/n"))[1], 30, "a value")
+        eventually(lambda: told.qualities("p1/n")[-1] == QUALITY_STALE, 30, "its last value, stale")
 
 
 def test_every_value_is_told_at_once_and_the_newest_travels_each_half_minute(mosquitto: Mosquitto) -> None:
@@ -78,7 +87,8 @@ def test_every_value_is_told_at_once_and_the_newest_travels_each_half_minute(mos
     one.attempt()
     one.tell(lambda readings: at_once.extend(readings.values[0].tolist()))
     with listened(one) as told, publisher(mosquitto.port) as device:
-        eventually(lambda: (say(device, 1480.0), len(at_once) > 5)[1], 10, "values")
+        eventually(lambda: (say(device, 1480.0), len(at_once) > 5)[1], 30, "values")
+        eventually(lambda: told.good("p1/n"), 30, "the first that travels")
         assert len(told.good("p1/n")) == 1
     mosquitto.kill()
     with pytest.raises(OSError, match="the broker can't be reached"):
@@ -96,17 +106,17 @@ def test_an_account_over_tls_is_heard_and_its_password_is_told_to_nobody(
         more = {"username": "gw-1", "password_file": str(password), "tls_ca_file": str(broker.ca)}
         one = source(broker.port, host="localhost", silent_s=1.0, **more)
         with listened(one) as told:
-            eventually(lambda: told.frames, 15, "a connection")
+            eventually(lambda: told.frames, 30, "a connection")
             assert one.problem == ""
         wrong = tmp_path / "wrong"
         wrong.write_text("faux", encoding="utf-8")
         wrong.chmod(0o600)
         bad = source(broker.port, host="localhost", **{**more, "password_file": str(wrong)})
         with listened(bad):
-            eventually(lambda: "did not accept the connection" in bad.problem, 15, "the reason")
+            eventually(lambda: "did not accept the connection" in bad.problem, 30, "the reason")
         plain = source(broker.port, host="localhost")
         with listened(plain):
-            eventually(lambda: plain.problem, 15, "a reason")
+            eventually(lambda: plain.problem, 30, "a reason")
     assert password.read_text().strip() not in caplog.text + repr(one.__dict__)
 
 
@@ -115,34 +125,34 @@ def again(mosquitto: Mosquitto, times: int) -> float:
     took = []
     one = source(mosquitto.port)
     with listened(one) as told, publisher(mosquitto.port) as device:
-        eventually(lambda: (say(device, 1.0), told.good("p1/n"))[1], 10, "a value")
+        eventually(lambda: (say(device, 1.0), told.good("p1/n"))[1], 30, "a value")
         for _ in range(times):
+            lost_s = time.monotonic()
             mosquitto.kill()
-            killed_s = time.monotonic()
-            eventually(
-                lambda since_s=killed_s: one.problem or told.qualities("p1/n", since_s), 10, "the loss"
+            eventually(  # what was read before may come a moment later: that is no loss
+                lambda since_s=lost_s: QUALITY_BAD in told.qualities("p1/n", since_s), 30, "the loss"
             )
             mosquitto.start()
             began_s = time.monotonic()
             eventually(
                 lambda since_s=began_s: (say(device, 2.0), time.sleep(0.05), told.good("p1/n", since_s))[2],
-                15,
+                BUSY_S,
                 "a value again",
             )
             took.append(time.monotonic() - began_s)
-        assert QUALITY_BAD in told.qualities("p1/n")
+        assert one.problem == ""
     return max(took)
 
 
 @pytest.mark.long
 def test_a_broker_that_was_killed_gives_values_again(mosquitto: Mosquitto) -> None:
-    assert again(mosquitto, 1) < 15.0
+    assert again(mosquitto, 1)
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(600)
 def test_a_broker_killed_twenty_times_gives_values_again_in_time(mosquitto: Mosquitto) -> None:
-    assert again(mosquitto, 20) < 15.0
+    assert again(mosquitto, 20) < AGAIN_S
 
 
 def test_a_file_that_somebody_published_never_stands_in_memory(mosquitto: Mosquitto) -> None:
@@ -150,7 +160,7 @@ def test_a_file_that_somebody_published_never_stands_in_memory(mosquitto: Mosqui
     connection.open()
     heard: list[Message] = []
     with publisher(mosquitto.port) as device:
-        device.publish(TOPIC, b"9" * 1_000_000, qos=1).wait_for_publish(5)
+        device.publish(TOPIC, b"9" * 1_000_000, qos=1).wait_for_publish(30)
         say(device, 1480.0)
 
         def next_one() -> bool:
@@ -158,7 +168,7 @@ def test_a_file_that_somebody_published_never_stands_in_memory(mosquitto: Mosqui
             heard.extend(connection.take_messages())
             return bool(heard)
 
-        eventually(next_one, 10, "the next message")
+        eventually(next_one, 30, "the next message")
     assert len(heard[0].payload) < 100
     assert connection._client is not None  # a broker of MQTT 3.1.1 begins to send it
     connection._client._in_packet["remaining_length"] = 200_000_000

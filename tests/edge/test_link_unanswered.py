@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,12 +19,9 @@ from palier.frames import Frame
 from palier.source import ChannelBirth, Device
 from tests.support.edge_agent import running_agent, stop_agent, waveform, write_agent
 from tests.support.fake_host import FakeHost
+from tests.support.leaping_clock import LeapingClock
 from tests.support.services import Mosquitto
 from tests.support.waiting import eventually
-
-FASTER = 40.0
-"""Link seconds in a second: a minute of silence is a second and a half. The link's loop comes round
-each quarter of a second, ten of its seconds, well within what the agent's health allows."""
 
 
 class Once:
@@ -40,7 +36,12 @@ class Once:
 
 
 @pytest.fixture
-def agent(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[AgentService]:
+def clock() -> LeapingClock:
+    return LeapingClock()
+
+
+@pytest.fixture
+def agent(mosquitto: Mosquitto, tmp_path: Path, clock: LeapingClock) -> Iterator[AgentService]:
     settings = AgentSettings(
         "usine",
         "p1",
@@ -55,7 +56,7 @@ def agent(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[AgentService]:
         outbox,
         [("once", source, lambda: source)],
         clock=PlantClock(),
-        monotonic_s=lambda: FASTER * time.monotonic(),
+        monotonic_s=clock,
         jitter=lambda: 0.5,
         serve_health=False,
     )
@@ -64,21 +65,26 @@ def agent(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[AgentService]:
     service.stop()
 
 
-def test_it_is_not_ready_until_the_host_answers(mosquitto: Mosquitto, agent: AgentService) -> None:
+def test_it_is_not_ready_until_the_host_answers(
+    mosquitto: Mosquitto, agent: AgentService, clock: LeapingClock
+) -> None:
     host = FakeHost(mosquitto.port)
     host.acknowledging = False
     with host:
-        eventually(lambda: agent.link.state.phase is Phase.OPEN, 10, "the host online for the agent")
-        eventually(lambda: agent.report().detail == UNANSWERED, 10, "the agent's doubt")
+        eventually(lambda: agent.link.state.phase is Phase.OPEN, 30, "the host online for the agent")
+        eventually(lambda: host.received, 30, "the frame, which nobody answers")
+        clock.leap(61)
+        eventually(lambda: agent.report().detail == UNANSWERED, 30, "the agent's doubt")
         told = agent.report()
         assert told.alive
         assert not told.ready
         host.acknowledging = True
-        eventually(lambda: agent.report().ready, 10, "the host's answer")
+        clock.leap(61)  # by then it has asked once more
+        eventually(lambda: agent.report().ready, 30, "the host's answer")
         assert agent.report().detail != UNANSWERED
-        eventually(lambda: agent.outbox.totals().pending == 0, 10, "an empty outbox")
-        idle_until = time.monotonic() + 100 / FASTER
-        eventually(lambda: time.monotonic() > idle_until, 10, "more than a minute without a frame")
+        eventually(lambda: agent.outbox.totals().pending == 0, 30, "an empty outbox")
+        later_s = clock.leap(100)
+        eventually(lambda: agent.link.beat_s > later_s, 30, "more than a minute without a frame")
         assert agent.report().ready  # nothing to answer is no silence
 
 
@@ -116,6 +122,6 @@ def test_the_start_doubts_an_account_of_another_name(mosquitto: Mosquitto, tmp_p
     config = with_account(write_agent(tmp_path, mosquitto.port), "gw-1")
     with running_agent(config) as process:
         log = config.with_suffix(".log")
-        eventually(lambda: NAMES in log.read_text(), 20, "the warning")
+        eventually(lambda: NAMES in log.read_text(), 30, "the warning")
         assert "WARNING" in log.read_text()
         assert stop_agent(process) == 0

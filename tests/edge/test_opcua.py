@@ -231,8 +231,8 @@ def test_an_expired_certificate_ends_no_agent_and_is_said_while_values_are_bad(t
     lines = "".join(f'{key} = "{tmp_path / name}"\n' for key, name in files.items())
     one = opened(SECURE + lines + ROW)
     with listened(one) as told:
-        eventually(lambda: one.problem, 5, "the reason")
-        eventually(lambda: told.qualities("1/n") == [QUALITY_BAD], 5, "a bad value")
+        eventually(lambda: one.problem, 30, "the reason")
+        eventually(lambda: told.qualities("1/n") == [QUALITY_BAD], 30, "a bad value")
     assert one.problem.startswith("this gateway's certificate me.pem expired on ")
 
 

@@ -62,7 +62,7 @@ def test_a_full_disk_is_tried_again(
     recorder.start()
     with caplog.at_level(logging.ERROR):
         recorder.put(waveform(), threading.Event())
-        eventually(lambda: recorder.idle, 5, "the commit")
+        eventually(lambda: recorder.idle, 30, "the commit")
         recorder.stop()
     assert outbox.pending() == ((1, 1),)
     assert recorder.disk_refusals == 2

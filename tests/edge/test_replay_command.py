@@ -74,7 +74,7 @@ def test_without_a_host_it_gives_up_and_the_next_replay_brings_the_rest(
 ) -> None:
     rig, index = recording(tmp_path)
     arguments = ("replay", rig, "--index", index, "--broker", f"127.0.0.1:{mosquitto.port}", "--json")
-    assert palier(*arguments, "--patience", "1") == 1
+    assert palier(*arguments, "--patience", "5") == 1
     left = json.loads(capsys.readouterr().out)
     assert (left["frames"], left["left"], left["complete"]) == (2, 2, False)
     assert "waiting for the host" in left["detail"]

@@ -58,7 +58,7 @@ def test_a_running_agent_shows_its_password_nowhere(mosquitto: Mosquitto, tmp_pa
             eventually(lambda said=said: said in log.read_text(), 20, said)
         port = log.read_text().partition("health on port ")[2].split()[0]
         told = b"".join(
-            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5).read()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30).read()
             for path in ("/healthz", "/metrics")
         )
         process = Path("/proc") / str(agent.pid)

@@ -27,17 +27,18 @@ def test_a_frame_too_large_for_the_broker_waits_and_holds_up_no_other(
             agent.tap.give(3)
             agent.tap.queue.put(waveform(3, n_samples=12_500))
             agent.tap.give(3, first=4)
-            eventually(lambda: host.seqs_of("ab" * 8) == ((1, 3), (5, 7)), 20, "the small frames")
-            eventually(lambda: agent.outbox.pending() == ((4, 4),), 10, "their acknowledgements")
+            eventually(lambda: host.seqs_of("ab" * 8) == ((1, 3), (5, 7)), 30, "the small frames")
+            eventually(lambda: agent.outbox.pending() == ((4, 4),), 30, "their acknowledgements")
             told = agent.service.report()
             assert "the broker's max_packet_size is too small: 1 frames wait" in told.problems
             assert agent.service.link.counters.connections == 1
-            assert list(host.seqs) == list(range(len(host.seqs)))  # no gap in Sparkplug's seq
+            seqs = list(host.seqs)  # a report may join them at any moment
+            assert seqs == list(range(len(seqs)))  # no gap in Sparkplug's seq
         mosquitto.kill()
         mosquitto.start()
         with FakeHost(mosquitto.port) as second:
             second.stored.update(host.stored)
             complete(agent, second, 7)
-        eventually(lambda: not agent.service.problems(), 10, "no problem any more")
+        eventually(lambda: not agent.service.problems(), 30, "no problem any more")
     finally:
         agent.service.stop()

@@ -260,17 +260,17 @@ def test_a_configuration_from_afar_changes_what_is_sent(mosquitto: Mosquitto, tm
         agent = Agent(tmp_path / "outbox", mosquitto.port)
         try:
             agent.tap.queue.put(waveform(0))
-            eventually(lambda: len(host.stored) == 1, 20, "the waveform")
+            eventually(lambda: len(host.stored) == 1, 30, "the waveform")
             settings = replace(
                 agent.service.settings, transmit=TransmitSettings(Mode.FEATURES, compress=True)
             )
             agent.service._transmit_by(settings)
             agent.tap.queue.put(waveform(1))
             agent.tap.queue.put(replace(waveform(2), urgent=True))
-            eventually(lambda: len(host.stored) == 4, 20, "features of two, and a waveform")
+            eventually(lambda: len(host.stored) == 4, 30, "features of two, and a waveform")
             assert sorted(map(kind, host.stored.values())) == ["F", "F", "W", "W"]
             host.command(messages.rebirth_payload(1))
-            eventually(lambda: host.births[-1].transmit == "features", 20, "a birth that says so")
+            eventually(lambda: host.births[-1].transmit == "features", 30, "a birth that says so")
         finally:
             agent.service.stop()
 
@@ -291,7 +291,7 @@ def test_packed_samples_are_the_same_at_the_host(
         try:
             for number in range(5):
                 agent.tap.queue.put(waveform(number))
-            eventually(lambda: len(host.stored) == 5, 20, "five waveforms")
+            eventually(lambda: len(host.stored) == 5, 30, "five waveforms")
             assert {*packed} == {DataType.BYTES}
             for frame_id, frame in host.stored.items():
                 assert frame_equal(frame, waveform(frame_id.seq - 1))
@@ -332,18 +332,18 @@ def test_the_time_around_an_alarm_arrives_across_a_restart(
 
     agent = start()
     give(agent, 0, 30)
-    eventually(lambda: arrived("F") == list(range(30)), 20, "features of all")
+    eventually(lambda: arrived("F") == list(range(30)), 30, "features of all")
     assert host.births[-1].transmit == "adaptive"
     host.command(
         messages.replay_payload(
             Replay("request-one", began_ns + 10 * SECOND, began_ns + 40 * SECOND, retained=True), 1
         )
     )
-    eventually(lambda: {*range(10, 30)} <= {*arrived("W")}, 20, "what was kept of that time")
+    eventually(lambda: {*range(10, 30)} <= {*arrived("W")}, 30, "what was kept of that time")
     agent = start()
     give(agent, 30, 50)
-    eventually(lambda: arrived("F") == list(range(50)), 20, "features of all")
-    eventually(lambda: not agent.outbox.totals().pending, 20, "all acknowledged")
+    eventually(lambda: arrived("F") == list(range(50)), 30, "features of all")
+    eventually(lambda: not agent.outbox.totals().pending, 30, "all acknowledged")
     of_days = {
         0,
         *(n for n in range(50) if (began_ns + n * SECOND) // (24 * HOUR) != began_ns // (24 * HOUR)),

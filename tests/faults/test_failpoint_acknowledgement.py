@@ -90,6 +90,8 @@ def killed_at(ingest: Ingest, port: int, folder: Path, place: str, defect: str =
         eventually(
             lambda: agent.sampled_all and ingest.metric("palier_ingest_frames_waiting"), 60, "the hold"
         )
+        if defect:
+            eventually(lambda: agent.acked_s, 60, "the acknowledgement that was sent too early")
         time.sleep(HELD_S)
         ingest.stop(signal.SIGKILL)
         acknowledged, at_the_kill = set(agent.acked_s), stored(ingest)

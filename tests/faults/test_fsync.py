@@ -22,14 +22,14 @@ STORES: Final = ("records.sqlite-wal", "historian.sqlite-wal", ".wave")
 SECOND: Final = 10**9
 
 
-def between(told: list[Call], kind: str) -> list[set[str]]:
-    """The files synced before each message of that kind, and after the one before it."""
+def between(told: list[Call], message: str) -> list[set[str]]:
+    """The files synced before each message whose bytes hold that, and after the one before it."""
     found: list[set[str]] = []
     synced: set[str] = set()
     for call in told:
         if call.syncs:
             synced.add(call.file)
-        elif f"/{kind}/" in call.line:
+        elif message in call.line:
             found.append(synced)
             synced = set()
     return found
@@ -53,7 +53,7 @@ def test_the_host_acknowledges_what_all_its_stores_have_on_the_disk(
                 gateway.send(seq, waveform(time.time_ns() - (1000 - seq) * SECOND))
                 gateway.wait_acked([seq])
     told = list(calls(trace))
-    batches = between(told, "NCMD")
+    batches = between(told, "Palier/Stored")  # limits go to gateways by the same topic
     syncs = sum(call.syncs for call in told)
     tell(f"{len(batches)} acknowledgements of the host, {syncs} syncs, {syncs / len(batches):.1f} for each")
     assert len(batches) == FRAMES
@@ -73,7 +73,7 @@ def test_the_gateway_sends_what_its_outbox_has_on_the_disk(mosquitto: Mosquitto,
             already = len(host.stored)
             eventually(lambda: len(host.stored) > already + FRAMES, 60, "some frames more")
     told = list(calls(trace))
-    batches = between(told, "DDATA")
+    batches = between(told, "/DDATA/")
     syncs = sum(call.syncs and call.file.endswith("outbox.sqlite-wal") for call in told)
     tell(f"{len(batches)} frames of a gateway, {syncs} syncs of its outbox (of frame and of acknowledgement)")
     assert len(batches) >= FRAMES

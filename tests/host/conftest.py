@@ -148,11 +148,11 @@ class Ingest:
         self.process = Forked(code, self.environment, self.data.path.parent / "ingest.log")
 
     def wait_ready(self) -> None:
-        eventually(self.ready, 30, f"readiness of the ingest; see {self.data.path.parent / 'ingest.log'}")
+        eventually(self.ready, 60, f"readiness of the ingest; see {self.data.path.parent / 'ingest.log'}")
 
     def ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=30) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -160,7 +160,7 @@ class Ingest:
     def detail(self, condition: str) -> str:
         """What /readyz says of a condition."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=30) as answer:
                 told = answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -169,13 +169,13 @@ class Ingest:
 
     def metric(self, name: str) -> float:
         """A value of /metrics."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
     def labelled(self, name: str) -> dict[str, float]:
         """The values of a metric that has labels, by these, without the zeros."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         found = (line.removeprefix(name).rsplit(" ", 1) for line in lines if line.startswith(f"{name}{{"))
         return {labels: float(value) for labels, value in found if float(value)}
@@ -185,7 +185,7 @@ class Ingest:
         if self.process is None:
             return 0
         self.process.send_signal(number)
-        code = self.process.wait(timeout=20)
+        code = self.process.wait(timeout=60)
         self.process = None
         return code
 

@@ -97,7 +97,7 @@ def test_a_block_over_its_limit_raises_an_alarm_that_a_person_acknowledges(
     assert (raised.causes[0].feature, raised.causes[0].unit) == ("velocity_rms_mm_s", "mm/s")
     assert (raised.causes[0].alert, raised.causes[0].danger) == (6.1, 9.5)
     assert raised.action == "action.stop"
-    eventually(lambda: whats(ingest) == ["raised"], 10, "the event")
+    eventually(lambda: whats(ingest) == ["raised"], 60, "the event")
     seq = send(gateway, *(waveform(START + n * SECOND) for n in range(2, 8)), first=seq)
     assert lives(ingest) == {VIBRATION: Life.UNACKNOWLEDGED}, "a danger is latched"
     send(gateway, waveform(START, machine="ventilateur", velocity_mm_s=8.0), first=seq)
@@ -110,12 +110,12 @@ def test_a_block_over_its_limit_raises_an_alarm_that_a_person_acknowledges(
     assert (done.returncode, done.stdout.strip()) == (0, "Alarme acquittée."), done.stderr
     assert lives(ingest) == {VIBRATION: Life.NORMAL, ALERT: Life.UNACKNOWLEDGED}
     told = ["raised", "raised", "returned", "acknowledged"]
-    eventually(lambda: sorted(whats(ingest)) == sorted(told), 10, "the events")
+    eventually(lambda: sorted(whats(ingest)) == sorted(told), 60, "the events")
     (seen,) = [told for told in events(ingest) if told["what"] == "acknowledged"]
     assert (seen["who"], seen["why"]) == ("h.alami", "vu")
     work = palier(mosquitto.port, "intervention", "add", "pompe", "greasing", "--text", "20 g")
     assert work.returncode == 0, work.stderr
-    eventually(lambda: events(ingest, "intervention"), 10, "the work on the machine")
+    eventually(lambda: events(ingest, "intervention"), 60, "the work on the machine")
     shelved = palier(mosquitto.port, "alarms", "shelve", ALERT, "--for", "1h", "--why", "essai")
     assert (shelved.returncode, shelved.stdout.strip()) == (0, "Alarme mise en veille."), shelved.stderr
     assert lives(ingest)[ALERT] is Life.SHELVED
@@ -164,7 +164,7 @@ def test_a_command_sent_again_is_not_done_again(
     send(gateway, loud())
     with asking(mosquitto.port) as asker:
         asker.write(acknowledge | {"id": "command-0"}, retain=True)
-        assert asker.replies or eventually(lambda: asker.replies, 10, "a reply")
+        assert asker.replies or eventually(lambda: asker.replies, 60, "a reply")
         assert asker.replies.pop()["reason"] == "acknowledged"
         assert asker.ask(acknowledge)["reason"] == "nothing_to_acknowledge"
         assert asker.ask({"id": "command-2", "user": "h.alami", "do": "dance"})["reason"] == "malformed"
@@ -208,8 +208,8 @@ def test_killed_before_an_alarm_is_told_it_is_told_once_by_mail_and_event(
         for _ in range(2):
             ingest.start()
             ingest.wait_ready()
-            eventually(lambda: mail.messages and whats(ingest), 20, "the mail and the event")
-            eventually(lambda: ingest.metric("palier_ingest_notices_waiting") == 0, 10, "the note of it")
+            eventually(lambda: mail.messages and whats(ingest), 60, "the mail and the event")
+            eventually(lambda: ingest.metric("palier_ingest_notices_waiting") == 0, 60, "the note of it")
             assert ingest.labelled("palier_ingest_alarms_open") == {'{state="unacknowledged"}': 1.0}
             assert ingest.stop() == 0
         assert len(mail.messages) == 1
@@ -233,18 +233,18 @@ def test_a_gateway_that_stays_away_and_a_ledger_that_does_not_add_up_are_alarms(
         gateway.report(seq, acquired=seq)  # the last of them vanished
         return lives(ingest) == {"g1/ledger": Life.UNACKNOWLEDGED}
 
-    eventually(alarmed, 10, "the ledger's alarm, at the next report")
+    eventually(alarmed, 60, "the ledger's alarm, at the next report")
     send(gateway, waveform(START + 2 * SECOND), first=seq)
     gateway.report(seq + 1, acquired=seq + 1, oldest=seq + 1, pending=1)
-    eventually(lambda: lives(ingest) == {"g1/ledger": Life.RETURNED}, 10, "a ledger that adds up")
+    eventually(lambda: lives(ingest) == {"g1/ledger": Life.RETURNED}, 60, "a ledger that adds up")
     gateway.die()
-    eventually(lambda: lives(ingest).get("g1/gateway") is Life.UNACKNOWLEDGED, 10, "the gateway's alarm")
+    eventually(lambda: lives(ingest).get("g1/gateway") is Life.UNACKNOWLEDGED, 60, "the gateway's alarm")
     gateway.born()
-    eventually(lambda: lives(ingest).get("g1/gateway") is Life.RETURNED, 10, "the gateway back")
+    eventually(lambda: lives(ingest).get("g1/gateway") is Life.RETURNED, 60, "the gateway back")
     assert alarms(ingest)["g1/gateway"].action == "remedy.check_gateway"
     ingest.stop()
     gateway.die()  # nobody hears it, and no broker keeps it
     ingest.start(SOON)
     eventually(
-        lambda: lives(ingest)["g1/gateway"] is Life.UNACKNOWLEDGED, 20, "the gateway that is not heard"
+        lambda: lives(ingest)["g1/gateway"] is Life.UNACKNOWLEDGED, 60, "the gateway that is not heard"
     )

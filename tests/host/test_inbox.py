@@ -84,7 +84,7 @@ def test_a_flood_of_births_is_bounded() -> None:
 def test_a_waiting_reader_is_woken() -> None:
     inbox = Inbox()
     threading.Timer(0.05, inbox.offer, (DATA, b"1", 1.0)).start()
-    assert inbox.take(10) == Arrived(DATA, b"1", 1.0)
+    assert inbox.take(60) == Arrived(DATA, b"1", 1.0)
 
 
 def test_what_is_discarded_and_says_no_seq_is_noted_without_one() -> None:

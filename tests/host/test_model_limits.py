@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -39,22 +38,21 @@ def test_a_model_that_hangs_is_left_behind_and_the_block_is_stored(host: Host) -
     going_on, ended = threading.Event(), threading.Event()
 
     def hangs(history: Any) -> list[float]:
-        going_on.wait(30)
+        going_on.wait(100)
         ended.set()
         return [2.0] * len(history)
 
     bundles = (FakeBundle(places=(PLACE,), score_of=hangs), FakeBundle(places=(PLACE,)))
     found = [
         Installed.of(name, 4, "in force", bundle, Pace(limit_s))  # type: ignore[arg-type]
-        for name, bundle, limit_s in zip(("slow", "quick"), bundles, (0.05, 5.0), strict=True)
+        for name, bundle, limit_s in zip(("slow", "quick"), bundles, (0.05, 60.0), strict=True)
     ]
     host.watching = replace(host.watching, models=host.watching.models.having(found))
-    begun_s = time.monotonic()
     step = host.commit([pump.healthy(FIRST)])
     again = host.commit([pump.healthy(FIRST + 1)])  # it is still at the first: nobody waits for it
-    assert time.monotonic() - begun_s < 10
+    assert not ended.is_set()
     going_on.set()
-    assert ended.wait(10)
+    assert ended.wait(60)
     for one in (step, again):
         assert scored_by(one) == ["quick"]
         assert [spec for spec, _ in one.model_failures] == ["slow:4"]
@@ -68,14 +66,14 @@ def test_a_model_that_is_too_slow_three_times_is_set_aside() -> None:
 
     def slow() -> None:
         asked.append(1)
-        done.wait(10)
+        done.wait(100)
 
     for _ in range(STRIKES + 2):
         with pytest.raises(ModelError, match="set aside"):
             pace(slow)
         done.set()
         eventually(
-            lambda: not any(t.name == "ingest-model-ask" for t in threading.enumerate()), 30, "its end"
+            lambda: not any(t.name == "ingest-model-ask" for t in threading.enumerate()), 60, "its end"
         )
         done.clear()
     assert len(asked) == STRIKES
@@ -87,11 +85,11 @@ def test_a_model_that_is_too_slow_three_times_is_set_aside() -> None:
 def test_one_that_is_still_at_work_is_not_asked_again_and_then_goes_on() -> None:
     pace, done = Pace(0.01), threading.Event()
     with pytest.raises(ModelError):
-        pace(lambda: done.wait(10))
+        pace(lambda: done.wait(100))
     with pytest.raises(ModelError):
         pace(lambda: 1)
     done.set()
-    eventually(lambda: not any(t.name == "ingest-model-ask" for t in threading.enumerate()), 30, "its end")
+    eventually(lambda: not any(t.name == "ingest-model-ask" for t in threading.enumerate()), 60, "its end")
     assert Pace()(lambda: 7) == 7
     assert not pace.is_aside
 

@@ -298,22 +298,25 @@ def test_a_model_that_takes_too_long_is_given_up_and_tried_again_a_minute_later(
     one.put("forest", b"1", detector())
     one.look()
     one.put("forest", b"2", detector())
-    calls, ended = [], threading.Event()
+    calls: list[threading.Thread] = []
+    begun, ended = threading.Event(), threading.Event()
 
     def slow(*_: Any) -> Any:
         calls.append(threading.current_thread())
-        ended.wait(30)
+        begun.set()
+        ended.wait(60)
         return detector()
 
-    one.loader._load = slow
+    one.loader._load, one.loader._load_s = slow, 0.05
     for _ in range(12):  # two minutes: it is not begun again while it goes on
         one.look()
     assert specs(one) == [("forest:1", "in force")]
     assert [e.causes[0].feature for e in one.evidence] == ["model_too_slow"]
+    assert begun.wait(60)
     assert len(calls) == 1
     ended.set()
-    calls[0].join(5)
-    one.loader._load = lambda *_: detector()
+    calls[0].join(60)
+    one.loader._load, one.loader._load_s = lambda *_: detector(), 60.0
     one.clock_s += 60  # the machine was busy, and is not any more
     one.look()
     assert specs(one) == [("forest:2", "in force")]

@@ -270,7 +270,7 @@ def test_the_thread_sends_what_it_is_given_and_ends(records: Records) -> None:
     who.start()
     try:
         raise_alarm(records, who, 8.0)
-        assert taken.wait(10)
+        assert taken.wait(60)
         eventually(lambda: who.waiting == 0, what="an empty outbox")
     finally:
         who.stop()

@@ -30,8 +30,6 @@ def test_above_the_commit_rate_hardly_a_frame_is_sent_in_vain(
     mosquitto: Mosquitto, ingest: Ingest, tmp_path: Path
 ) -> None:
     ingest.environment["PALIER_FAILPOINT"] = f"before_records:sleep={COMMIT_S}"
-    ingest.start()
-    ingest.wait_ready()
     with ExitStack() as stack:
         agents = [
             SensorAgent(tmp_path, mosquitto.port, number, Sensor(number, RATE_HZ, SECONDS))
@@ -41,9 +39,11 @@ def test_above_the_commit_rate_hardly_a_frame_is_sent_in_vain(
             one.start()
             stack.callback(one.stop)
         useful = EDGES * round(RATE_HZ * SECONDS)
-        eventually(lambda: all(one.sampled_all for one in agents), 15, "the end of the sampling")
-        assert sum(one.behind for one in agents) > useful / 4, "there was no overload"
-        eventually(lambda: not any(one.behind for one in agents), 30, "empty outboxes")
+        # All of them have a backlog when the host comes, however fast this machine samples and commits.
+        eventually(lambda: all(one.sampled_all for one in agents), 60, "the end of the sampling")
+        assert sum(one.behind for one in agents) == useful
+        ingest.start()
+        eventually(lambda: not any(one.behind for one in agents), 200, "empty outboxes")
         wire = sum(one.link.counters.sent.total() for one in agents)
 
         assert ingest.metric("palier_ingest_stored_total") == useful

@@ -183,13 +183,13 @@ def test_at_an_alert_the_waveforms_come_are_stored_and_diagnosed(
     with Gateway(mosquitto.port) as gateway:
         gateway.wait_for_host().born(transmit="adaptive")
         alarm_raised(gateway)
-        eventually(lambda: gateway.replays, 30, "the question for the waveforms")
+        eventually(lambda: gateway.replays, 60, "the question for the waveforms")
         ingest.stop(signal.SIGKILL)
         ingest.environment.clear()
         ingest.start()
-        eventually(lambda: len(gateway.states) > 1 and gateway.host.online, 30, "the host again")
+        eventually(lambda: len(gateway.states) > 1 and gateway.host.online, 60, "the host again")
         gateway.born(transmit="adaptive")
-        eventually(lambda: len(gateway.replays) > 1, 30, "the same question again")
+        eventually(lambda: len(gateway.replays) > 1, 60, "the same question again")
         assert len({one.request for one in gateway.replays}) == 1
         alert_ns = START + 90 * SECOND
         first = gateway.replays[0]
@@ -222,16 +222,16 @@ def test_killed_around_the_commit_of_the_alarm_it_is_asked_after_the_start(
     with Gateway(mosquitto.port) as gateway:
         gateway.wait_for_host().born(transmit="features")
         alarm_raised(gateway)
-        eventually(lambda: ingest.metric("palier_ingest_received_total") >= 3, 10, "the frames")
+        eventually(lambda: ingest.metric("palier_ingest_received_total") >= 3, 60, "the frames")
         time.sleep(0.5)
         ingest.stop(signal.SIGKILL)
         gateway.replays.clear()
         ingest.environment.clear()
         ingest.start()
-        eventually(lambda: len(gateway.states) > 1 and gateway.host.online, 30, "the host again")
+        eventually(lambda: len(gateway.states) > 1 and gateway.host.online, 60, "the host again")
         gateway.born(transmit="features")
         alarm_raised(gateway)
-        eventually(lambda: gateway.replays, 30, "the question for the waveforms")
+        eventually(lambda: gateway.replays, 60, "the question for the waveforms")
         gateway.answer(gateway.replays[0].request, 0)
         time.sleep(0.5)
         assert len({one.request for one in gateway.replays}) == 1

@@ -139,7 +139,7 @@ def test_series_that_were_lost_come_back_by_command(mosquitto: Mosquitto, ingest
         ask = SendAgain(EDGE, 0, now_ns // 10**6 * 10**6, "historian lost", again=True)
         reply = asker.ask(json.loads(encode_command(Command("replay-of-today", "h.alami", ask))))
         assert (reply["outcome"], reply["reason"]) == ("done", "replay_asked")
-        eventually(lambda: gateway.replays, 10, "the request at the gateway")
+        eventually(lambda: gateway.replays, 60, "the request at the gateway")
         assert gateway.replays == [Replay("replay-of-today", 0, ask.to_ns)]
         gateway.acked.clear()
         for seq, frame in frames.items():

@@ -79,12 +79,13 @@ def test_a_server_killed_in_between_loses_and_doubles_nothing(
         own_influxd.kill()
         for seq in range(11, 21):
             gateway.send(seq, waveform(START + seq * SECOND))
-        eventually(lambda: not with_influx.ready(), 20, "an ingest that says its store is down")
-        assert f"{own_influxd.url} does not answer" in with_influx.detail("store")
+        down = f"{own_influxd.url} does not answer"
+        eventually(lambda: down in with_influx.detail("store"), 60, "an ingest that says its store is down")
+        assert not with_influx.ready()
         assert not set(range(11, 21)) & set(gateway.acked)
         own_influxd.start()
         gateway.wait_acked(range(1, 21))
-        eventually(with_influx.ready, 20, "the store back")
+        eventually(with_influx.ready, 60, "the store back")
     assert stored(own_influxd) == [START + seq * SECOND for seq in range(1, 21)]
     assert with_influx.stop() == 0
 
@@ -97,7 +98,7 @@ def test_it_starts_before_the_server_does(
     with Gateway(mosquitto.port) as gateway:
         gateway.wait_for_host().born()
         gateway.send(1, waveform(START))
-        eventually(lambda: not with_influx.ready(), 20, "an ingest that says its store is down")
+        eventually(lambda: not with_influx.ready(), 60, "an ingest that says its store is down")
         own_influxd.start()
         gateway.wait_acked([1])
     assert stored(own_influxd) == [START]
@@ -113,9 +114,9 @@ def test_a_store_that_refuses_us_is_an_alarm_and_costs_no_frame(
     with Gateway(mosquitto.port) as gateway:
         gateway.wait_for_host().born()
         gateway.send(1, waveform(START))
-        eventually(lambda: "refuses this account" in with_influx.detail("store"), 20, "what is wrong")
+        eventually(lambda: "refuses this account" in with_influx.detail("store"), 60, "what is wrong")
         assert not with_influx.ready()
-        eventually(lambda: store_alarm(with_influx) == ["alert"], 20, "an alarm of the store")
+        eventually(lambda: store_alarm(with_influx) == ["alert"], 60, "an alarm of the store")
         assert gateway.acked == []
         with_influx.stop()
         (tmp_path / "password").write_text(PASSWORDS[WRITER])
@@ -123,7 +124,7 @@ def test_a_store_that_refuses_us_is_an_alarm_and_costs_no_frame(
         with_influx.wait_ready()
         gateway.send(1, waveform(START))
         gateway.wait_acked([1])
-        eventually(lambda: store_alarm(with_influx) == [None], 20, "its end")
+        eventually(lambda: store_alarm(with_influx) == [None], 60, "its end")
     assert stored(own_influxd) == [START]
 
 

@@ -31,7 +31,7 @@ def palier(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-P", "-m", "palier", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
 

@@ -374,15 +374,15 @@ def test_killed_between_the_hour_and_its_note_the_ingest_repeats_it(
         gateway.wait_for_host().born()
         for seq in (1, 2, 3):
             gateway.send(seq, waveform(start + seq * MINUTE))
-        eventually(lambda: ingest.data.historian.exists() and bool(hours()), 15, "the hourly row")
+        eventually(lambda: ingest.data.historian.exists() and bool(hours()), 60, "the hourly row")
         ingest.stop(signal.SIGKILL)
         assert waiting() == 1
         ingest.environment.clear()
         ingest.start()
-        eventually(lambda: not waiting(), 15, "the note that the hour is written")
-        eventually(lambda: len(gateway.states) > 1 and gateway.host.online, 20, "the host again")
+        eventually(lambda: not waiting(), 60, "the note that the hour is written")
+        eventually(lambda: len(gateway.states) > 1 and gateway.host.online, 60, "the host again")
         for seq in (1, 2, 3, 4):
             gateway.send(seq, waveform(start + seq * MINUTE))
         gateway.wait_acked(range(1, 5))
-        eventually(lambda: hours() == [4.0] and not waiting(), 15, "the hour with the late block")
+        eventually(lambda: hours() == [4.0] and not waiting(), 60, "the hour with the late block")
     assert ingest.stop() == 0

@@ -27,7 +27,7 @@ class Gate:
 
     def __call__(self) -> None:
         self.came += 1
-        assert self.open.wait(20)
+        assert self.open.wait(60)
 
 
 class NoHouse:
@@ -64,7 +64,7 @@ class Bench:
 
     def wait(self, *kinds: type[Outcome]) -> None:
         """Until exactly these outcomes were told."""
-        eventually(lambda: self.kinds == list(kinds), 10, f"{kinds}, told were {self.kinds}")
+        eventually(lambda: self.kinds == list(kinds), 60, f"{kinds}, told were {self.kinds}")
 
     @property
     def kinds(self) -> list[type[Outcome]]:
@@ -101,13 +101,13 @@ def bench(plant: Plant) -> Iterator[Bench]:
     one = Bench(plant, Fakes())
     one.worker.start()
     yield one
-    assert one.worker.stop(10)
+    assert one.worker.stop(60)
 
 
 def test_batches_become_durable_in_the_order_in_which_they_began(bench: Bench) -> None:
     batches = [batch(work(seq)) for seq in range(1, 21)]
     bench.begin(*batches)
-    eventually(lambda: len(bench.committed()) == 20, 10, "all batches")
+    eventually(lambda: len(bench.committed()) == 20, 60, "all batches")
     assert all(done is begun for done, begun in zip(bench.committed(), batches, strict=True))
     assert bench.stored() == list(range(1, 21))
     for one in batches:
@@ -119,7 +119,7 @@ def test_a_batch_is_computed_while_the_one_before_is_at_the_stores(bench: Bench)
     gate = Gate()
     bench.held("write", gate)
     bench.begin(batch(work(1)))
-    eventually(lambda: gate.came == 1, 10, "the first batch at the historian")
+    eventually(lambda: gate.came == 1, 60, "the first batch at the historian")
     bench.begin(batch(work(2)))
     bench.wait(Computed, Computed)
     assert bench.fakes.log.count("append") == 1, "nothing of the second may overtake the first"
@@ -135,8 +135,8 @@ def test_waveforms_become_durable_while_their_features_are_computed_and_nothing_
     gate = Gate()
     bench.held_scoring(gate)
     bench.begin(batch(work(1)))
-    eventually(lambda: "sync" in bench.fakes.log and gate.came, 10, "the waveforms")
-    assert bench.fakes.log == ["append", "sync"]
+    eventually(lambda: "sync" in bench.fakes.log and gate.came, 60, "the waveforms")
+    assert [step for step in bench.fakes.log if step != "house"] == ["append", "sync"]
     gate.open.set()
     bench.wait(Computed, Committed)
 
@@ -146,16 +146,17 @@ def test_a_store_that_fails_holds_up_all_behind_it_until_it_is_tried_again(bench
     first, second = batch(work(1)), batch(work(2))
     bench.fakes.down = {down}
     bench.begin(first, second)
-    eventually(lambda: StoreFailed in bench.kinds and bench.kinds.count(Computed) == 2, 10, "the failure")
+    eventually(lambda: StoreFailed in bench.kinds and bench.kinds.count(Computed) == 2, 60, "the failure")
     assert [o.why for o in bench.told if isinstance(o, StoreFailed)] == [f"{down} fails in this test"]
     assert bench.fakes.batches == []
     assert bench.worker.alive
-    assert bench.worker.still_s == 0, "who waits for a store is not stuck"
+    # The thread that computes tells what it did before it is done with its turn.
+    eventually(lambda: bench.worker.still_s == 0, 60, "who waits for a store is not stuck")
     bench.begin(first)
-    eventually(lambda: bench.kinds.count(StoreFailed) == 2, 10, "the second failure")
+    eventually(lambda: bench.kinds.count(StoreFailed) == 2, 60, "the second failure")
     bench.fakes.down = set()
     bench.begin(first)
-    eventually(lambda: len(bench.committed()) == 2, 10, "both batches")
+    eventually(lambda: len(bench.committed()) == 2, 60, "both batches")
     assert bench.committed() == [first, second]
     assert bench.stored() == [1, 2]
 
@@ -164,10 +165,10 @@ def test_the_end_waits_for_the_commit_in_hand(bench: Bench) -> None:
     gate = Gate()
     bench.held("commit", gate)
     bench.begin(batch(work(1)))
-    eventually(lambda: gate.came == 1, 10, "the batch at the records")
+    eventually(lambda: gate.came == 1, 60, "the batch at the records")
     assert not bench.worker.stop(0.05), "a commit that does not end is told"
     gate.open.set()
-    assert bench.worker.stop(10)
+    assert bench.worker.stop(60)
     assert bench.stored() == [1]
     assert len(bench.committed()) == 1
 
@@ -175,8 +176,8 @@ def test_the_end_waits_for_the_commit_in_hand(bench: Bench) -> None:
 def test_it_ends_while_it_waits_for_a_store(bench: Bench) -> None:
     bench.fakes.down = {"series"}
     bench.begin(batch(work(1)))
-    eventually(lambda: StoreFailed in bench.kinds, 10, "the failure")
-    assert bench.worker.stop(10)
+    eventually(lambda: StoreFailed in bench.kinds, 60, "the failure")
+    assert bench.worker.stop(60)
     assert bench.fakes.batches == []
 
 
@@ -186,7 +187,7 @@ def test_an_error_of_the_stores_that_is_no_failure_ends_the_threads(bench: Bench
 
     bench.fakes.write = breaks  # type: ignore[method-assign]
     bench.begin(batch(work(1)), batch(work(2)))
-    eventually(lambda: not bench.worker.alive, 10, "the end")
+    eventually(lambda: not bench.worker.alive, 60, "the end")
     assert isinstance(bench.worker.failure, ZeroDivisionError)
     assert Committed not in bench.kinds
     assert bench.fakes.batches == []
@@ -200,9 +201,9 @@ def test_what_was_not_computed_is_never_stored(bench: Bench) -> None:
 
     bench.held_scoring(breaks)
     bench.begin(batch(work(1)))
-    eventually(lambda: not bench.worker.alive, 10, "the end")
+    eventually(lambda: not bench.worker.alive, 60, "the end")
     assert isinstance(bench.worker.failure, SystemExit)
-    assert bench.worker.stop(10)
+    assert bench.worker.stop(60)
     assert bench.stored() == []
 
 
@@ -212,7 +213,7 @@ def test_in_probation_a_batch_is_computed_by_who_stores_it(plant: Plant) -> None
     bench.worker.start()
     bench.begin(batch(work(1)))
     bench.wait(Committed)
-    assert bench.worker.stop(10)
+    assert bench.worker.stop(60)
     assert bench.stored() == [1]
 
 
@@ -226,8 +227,8 @@ def test_while_a_batch_waits_for_its_store_people_are_still_looked_after(bench: 
     bench.fakes.down = {"series"}
     one = batch(work(1))
     bench.begin(one)
-    eventually(lambda: bench.house.looked >= 2, 10, "looks at what people ask")
+    eventually(lambda: bench.house.looked >= 2, 60, "looks at what people ask")
     bench.fakes.down = set()
     bench.begin(one)
-    eventually(lambda: Committed in bench.kinds, 10, "the batch")
+    eventually(lambda: Committed in bench.kinds, 60, "the batch")
     assert bench.stored() == [1]

@@ -372,7 +372,10 @@ def test_doctor_does_not_leave_an_authority_untried(capsys: pytest.CaptureFixtur
     assert (code, "--broker HOST:PORT" in err) == (2, True)
 
 
-def test_doctor_fails_when_a_check_fails(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_doctor_fails_when_a_check_fails(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("palier.diagnostics._ntp_synchronized", lambda: None)  # of this machine, who knows
     code, out, _ = run(capsys, "doctor", "--broker", "nowhere:x", "--data", str(tmp_path), "--json")
     checks = [json.loads(line) for line in out.splitlines()]
     assert code == 1

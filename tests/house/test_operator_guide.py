@@ -62,11 +62,11 @@ def test_debians_mosquitto_takes_the_configuration_of_the_guide(configured: Path
     main = str(configured / "etc" / "mosquitto.conf")
     with subprocess.Popen([str(mosquitto_path()), "-c", main], stderr=subprocess.PIPE) as broker:
         try:
-            eventually(lambda: broker.poll() is not None or answers(port), 10, "the broker's answer")
+            eventually(lambda: broker.poll() is not None or answers(port), 60, "the broker's answer")
             assert broker.poll() is None, broker.stderr.read() if broker.stderr else ""
         finally:
             broker.terminate()
-            broker.wait(10)
+            broker.wait(60)
 
 
 def test_what_was_copied_is_its_owners_alone(configured: Path) -> None:

@@ -155,9 +155,9 @@ def test_the_service_serves_and_ends_with_an_open_stream(tmp_path: Path, stop: s
             [*command, str(config(tmp_path, f"port = {port}"))], stderr=log, stdout=log
         )
     try:
-        eventually(lambda: answers(port) or process.poll() is not None, 30, "the page")
+        eventually(lambda: answers(port) or process.poll() is not None, 90, "the page")
         with (
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client,
             client.stream("GET", "/events") as answer,
         ):
             next(answer.iter_lines())

@@ -158,7 +158,7 @@ def test_a_stream_speaks_at_once_and_is_no_longer_counted_when_its_page_is_gone(
             assert next(lines) == f"id: {NOW_NS + 2 * NS}"
             assert next(lines) == "event: shell"
             assert live.streams == 1
-        eventually(lambda: live.streams == 0, 5, "the stream to be counted out")
+        eventually(lambda: live.streams == 0, what="the stream to be counted out")
 
 
 def test_a_page_is_told_nothing_that_it_was_drawn_with(app: Starlette) -> None:

@@ -52,6 +52,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield served
 
 
+@pytest.mark.timeout(300)  # each page in four looks, with all that axe-core asks of it
 @pytest.mark.parametrize("lang", ["fr", *(pytest.param(one, marks=pytest.mark.long) for one in ("en", "ar"))])
 def test_every_page_is_whole_in_every_language_colour_and_size(
     browser: Browser, address: str, lang: str

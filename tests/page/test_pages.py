@@ -168,7 +168,9 @@ def test_without_a_historian_the_page_says_so_and_fills_by_itself(tmp_path: Path
         seeded_plant(tmp_path)
         from tests.support.waiting import eventually
 
-        assert eventually(lambda: "Pas encore" not in client.get("/").text, 5, "the page without its banner")
+        assert eventually(
+            lambda: "Pas encore" not in client.get("/").text, what="the page without its banner"
+        )
         assert client.get("/readyz").status_code == 200
 
 

@@ -72,7 +72,7 @@ def test_a_block_that_is_not_kept_is_refused(address: str) -> None:
 
 
 def test_what_can_t_be_asked_is_a_sentence(address: str) -> None:
-    with httpx.Client(base_url=address, trust_env=False) as client:
+    with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
         refused = client.get("/api/machines/P-101/waveforms?point=1&start_ns=soon&lang=en")
         assert refused.status_code == 400
         assert refused.json()["error"] == 'start_ns must be a time in ns since 1970, got "soon".'

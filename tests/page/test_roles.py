@@ -63,7 +63,7 @@ def address(app: Starlette) -> Iterator[str]:
 
 @contextmanager
 def client(address: str, name: str = "") -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address, trust_env=False) as opened:
+    with httpx.Client(base_url=address, trust_env=False, timeout=30) as opened:
         if name:
             assert log_in(opened, name).status_code == 303
         yield opened

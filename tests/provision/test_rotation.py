@@ -111,7 +111,7 @@ def test_the_running_broker_shuts_old_passwords_and_withdrawn_gateways_out_at_on
         assert rotated.may_publish(["spBv1.0/usine/NDATA/gw-1"])  # the broker has not read it yet
         broker.reload()
         for gone in (rotated, withdrawn):
-            eventually(lambda gone=gone: not gone.client.is_connected(), 30, "the end of the connection")
+            eventually(lambda gone=gone: not gone.client.is_connected(), 60, "the end of the connection")
         assert untouched.client.is_connected()
         for name in ("gw-1", "gw-3"):
             with connected(broker, name, old[name]) as again:

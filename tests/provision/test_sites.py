@@ -76,4 +76,4 @@ def test_a_gateway_can_not_throw_out_the_ingest_from_a_listener_of_its_own(
             if apart:
                 assert ingest.may_publish(["palier/v1/b/reply/1"])
             else:
-                eventually(lambda: not ingest.client.is_connected(), 10, "the end of the ingest's connection")
+                eventually(lambda: not ingest.client.is_connected(), 60, "the end of the ingest's connection")

@@ -76,7 +76,7 @@ def said_by_link(settings: BrokerSettings) -> str:
     )
     link.start()
     try:
-        eventually(lambda: link.status.detail != "not connected yet", 10, "the link's first failure")
+        eventually(lambda: link.status.detail != "not connected yet", 60, "the link's first failure")
         return link.status.detail
     finally:
         link.stop()
@@ -150,9 +150,9 @@ def test_frames_wait_in_the_outbox_until_the_certificate_is_right(
         text = config.read_text("utf-8").replace("port = 0\n", f"port = {broker.port}\n{account}")
         config.write_text(text)
         with running_agent(config) as running:
-            eventually(lambda: sentence in log.read_text(), 20, "the agent's reason")
+            eventually(lambda: sentence in log.read_text(), 60, "the agent's reason")
             eventually(
-                lambda: (tmp_path / "outbox").exists() and pending(tmp_path) == 64, 20, "all frames kept"
+                lambda: (tmp_path / "outbox").exists() and pending(tmp_path) == 64, 60, "all frames kept"
             )
             (made / SERVER_CERTIFICATE).write_bytes(right)
             broker.reload()

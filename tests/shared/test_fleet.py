@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def scheduler(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     address = f"tcp://127.0.0.1:{free_port()}"
     with _dask(folder, "scheduler", "--host", address, "--no-dashboard", "--no-jupyter") as process:
         log = folder / f"{process.pid}.log"
-        eventually(lambda: "Scheduler at" in _text(log), 30, "the scheduler")
+        eventually(lambda: "Scheduler at" in _text(log), 60, "the scheduler")
         yield address, process
 
 
@@ -107,7 +107,7 @@ def worker(folder: Path, address: str) -> Iterator[subprocess.Popen[bytes]]:
     options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
     with _dask(folder, "worker", address, *options) as process:
         log = folder / f"{process.pid}.log"
-        eventually(lambda: "Registered to" in _text(log), 30, "a worker")
+        eventually(lambda: "Registered to" in _text(log), 60, "a worker")
         yield process
 
 
@@ -151,20 +151,20 @@ def test_a_cluster_gives_what_this_computer_gives_though_a_worker_is_killed(tmp_
 
 
 def _survives_a_kill(folder: Path, address: str, victim: subprocess.Popen[bytes]) -> None:
-    """kill -9 of a worker while it has work: its jobs are done by the other."""
-    killed: list[int] = []
+    """kill -9 of a worker in the middle of a job: its jobs are done by the other."""
 
-    def kill(_done: int, _all: int) -> None:
-        if not killed and any(folder.glob(f"*.{victim.pid}")):
-            os.kill(victim.pid, signal.SIGKILL)
-            killed.append(victim.pid)
+    def at_work() -> set[str]:
+        begun = {path.name for path in folder.glob(f"*.{victim.pid}")}
+        return begun - {path.stem for path in folder.glob(f"*.{victim.pid}.done")}
 
-    found = fleet.run(fleet_jobs.begun, [(folder, k) for k in range(16)], workers=address, progress=kill)
+    with ThreadPoolExecutor(1) as aside:
+        killed = aside.submit(lambda: (eventually(at_work, 60, "a job of the victim's"), victim.kill()))
+        found = fleet.run(fleet_jobs.begun, [(folder, k) for k in range(16)], workers=address)
+        killed.result(60)
     assert [number for number, _ in found] == list(range(16))
-    assert killed == [victim.pid]
-    begun_by_it = {path.name.partition(".")[0] for path in folder.glob(f"*.{victim.pid}")}
-    done_by_it = {str(number) for number, process in found if process == victim.pid}
-    assert begun_by_it - done_by_it, "it was killed in the middle of one"
+    done_by_it = {f"{number}.{process}" for number, process in found if process == victim.pid}
+    assert at_work(), "it was killed in the middle of one"
+    assert not at_work() & done_by_it
 
 
 @pytest.mark.long

@@ -59,13 +59,13 @@ def test_other_paths_have_no_answer() -> None:
 def test_served_on_loopback_until_it_is_left() -> None:
     with HealthServer(Health("ingest"), 0) as server:
         url = f"http://127.0.0.1:{server.port}"
-        with urllib.request.urlopen(f"{url}/healthz?x=1", timeout=5) as answer:
+        with urllib.request.urlopen(f"{url}/healthz?x=1", timeout=60) as answer:
             assert json.load(answer)["ok"] is True
-        with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(f"{url}/x", timeout=5):
+        with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(f"{url}/x", timeout=60):
             pass
         caught.value.close()
         assert caught.value.code == 404
-    with pytest.raises(urllib.error.URLError), urllib.request.urlopen(f"{url}/healthz", timeout=5):
+    with pytest.raises(urllib.error.URLError), urllib.request.urlopen(f"{url}/healthz", timeout=60):
         pass
 
 

@@ -19,6 +19,7 @@ from palier.historian.influxql import Value, Values, literal
 from tests.support.influx_front import Front
 from tests.support.influxd import ADMIN, Influxd, influx_historian, running_influxd
 from tests.support.stores import SITE, readings, rows
+from tests.support.waiting import eventually
 
 NOW_NS = time.time_ns()
 
@@ -115,10 +116,10 @@ def test_a_half_open_connection_is_given_up(
 ) -> None:
     monkeypatch.setattr(fronted._server, "_read_s", 0.3)
     influx_front.fault = "silent"
-    began_s = time.monotonic()
     with pytest.raises(Unavailable, match="does not answer"):
         fronted.read("reading", ["value"], site=SITE)
-    assert time.monotonic() - began_s < 10
+    # A request that came late is held all the same: it was the client who gave up, not the server.
+    eventually(lambda: influx_front.silent > 0, 60, "the request that is never answered")
 
 
 def test_something_else_on_the_port_is_no_influxdb(tmp_path: Path) -> None:

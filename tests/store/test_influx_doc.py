@@ -59,7 +59,7 @@ def test_the_raw_question_is_answered(filled: Influxd, document: str) -> None:
     (line,) = re.findall(r"^    (curl .*)$", text, re.MULTILINE)
     words = shlex.split(line.replace(URL, filled.url).replace(READER, f"{READER}:r"))
     done = subprocess.run(
-        [program("curl"), "-s", *words[1:]], capture_output=True, text=True, timeout=20, check=True
+        [program("curl"), "-s", *words[1:]], capture_output=True, text=True, timeout=100, check=True
     )
     (series,) = json.loads(done.stdout)["results"][0]["series"]
     assert series["values"][0][1] is not None

@@ -84,7 +84,7 @@ def asked(influxd: Influxd, account: str, query: str, database: str, *, by: str)
     what = {"q": query}
     url = f"{influxd.url}/query?{urlencode(who if by == 'POST' else who | what)}"
     try:
-        with urlopen(Request(url, urlencode(what).encode() if by == "POST" else None), timeout=10) as answer:
+        with urlopen(Request(url, urlencode(what).encode() if by == "POST" else None), timeout=60) as answer:
             return int(answer.status)
     except HTTPError as error:
         error.close()

@@ -151,7 +151,7 @@ def one_broker(
     process = subprocess.Popen([mosquitto_path(), "-c", conf], stderr=subprocess.DEVNULL)
     try:
         # Not by connecting: after two handshakes that were broken off 2.0.11 ends the next good connection.
-        eventually(lambda: " running" in log.read_text(), 10, "mosquitto's listeners")
+        eventually(lambda: " running" in log.read_text(), 60, "mosquitto's listeners")
         yield {site: ProvisionedBroker(folder / site, port, log, process) for site, port in ports.items()}
     finally:
         process.kill()
@@ -182,7 +182,7 @@ def _write(sites: Sites, clients: Mapping[tuple[str, str], Account], root: Accou
         taken = client.may_publish(topics)
         assert {reason.value for reason in client.acks.values() if reason.is_failure} <= {135}
         assert root.may_publish(["x/end"])  # behind all of the client's
-        eventually(lambda b=before: "x/end" in root.heard[b:], 10, "the end of what was written")
+        eventually(lambda b=before: "x/end" in root.heard[b:], 60, "the end of what was written")
         arrived = set(root.heard[before:]) - {"x/end"}
         for topic in topics:
             outcome.written += 1

@@ -81,13 +81,13 @@ def shows(
             yield listener.getsockname()[1]
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
+            thread.join(60)
 
 
 def _greet(listener: socket.socket, context: ssl.SSLContext) -> None:
     with suppress(OSError):
         while True:
             plain, _ = listener.accept()
-            plain.settimeout(5)
+            plain.settimeout(30)
             with suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as wrapped:
                 wrapped.recv(1024)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.services import chromium_path
 
@@ -20,6 +20,10 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+expect.set_options(
+    timeout=30_000
+)  # not Playwright's 5 s: a guard for what a loaded machine takes its time for
 
 DRAWN = "id => document.querySelector(`#${id} canvas`).toDataURL()"
 """The picture of a chart: another one when it has moved."""
@@ -51,6 +55,7 @@ def opened(browser: Browser, **settings: object) -> Iterator[tuple[Page, Seen]]:
     with ExitStack() as stack:
         context = browser.new_context(**settings)  # type: ignore[arg-type]
         stack.callback(context.close)
+        context.set_default_timeout(60_000)
         page, seen = context.new_page(), Seen()
         page.on(
             "console", lambda m: seen.complaints.append(m.text) if m.type in ("error", "warning") else None

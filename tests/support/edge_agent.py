@@ -90,4 +90,4 @@ def running_agent(config: Path) -> Iterator[subprocess.Popen[bytes]]:
 def stop_agent(process: subprocess.Popen[bytes]) -> int:
     """Ask it to end, and its exit code."""
     process.send_signal(signal.SIGTERM)
-    return process.wait(20)
+    return process.wait(60)

@@ -35,7 +35,7 @@ class FakeAlarmHost:
     def __enter__(self) -> FakeAlarmHost:
         self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
-        assert self._subscribed.wait(10), "the fake host was not subscribed"
+        assert self._subscribed.wait(60), "the fake host was not subscribed"
         return self
 
     def __exit__(

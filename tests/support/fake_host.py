@@ -59,7 +59,7 @@ class FakeHost:
     def __enter__(self) -> FakeHost:
         self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
-        assert self._subscribed.wait(10), "the fake host was not subscribed"
+        assert self._subscribed.wait(30), "the fake host was not subscribed"
         self.say(online=True)
         return self
 
@@ -74,7 +74,7 @@ class FakeHost:
         if online and (new_session or not self._since_ms):
             self._since_ms = max(time.time_ns() // 1_000_000, self._since_ms + 1)
         state = encode_state(HostState(online, self._since_ms))
-        self._client.publish(state_topic(self._host_id), state, qos=1, retain=True).wait_for_publish(10)
+        self._client.publish(state_topic(self._host_id), state, qos=1, retain=True).wait_for_publish(30)
 
     def command(self, payload: bytes, node: str = "p1") -> None:
         """Send an NCMD."""

@@ -41,8 +41,9 @@ def dies(_: int) -> None:
 
 
 def begun(job: tuple[Path, int]) -> tuple[int, int]:
-    """Notes which process works on it, and takes half a second; (number, process)."""
+    """Notes which process works on it, takes half a second, and notes that it is done; (number, process)."""
     folder, number = job
     (folder / f"{number}.{os.getpid()}").touch()
     time.sleep(0.5)
+    (folder / f"{number}.{os.getpid()}.done").touch()
     return number, os.getpid()

@@ -29,6 +29,9 @@ FRESH_S: Final = 1.0
 """Ten times what a frame takes on an idle machine. Where the machine is so busy that a frame took longer
 before the fault, twice that."""
 
+STARTED_S: Final = 30.0
+"""A plant that is not fresh by then has a busy machine: each ten seconds more allow a frame one more."""
+
 
 class Moment(NamedTuple):
     """What an outbox held at a time; `waiting` is its oldest frame without an acknowledgement, None: none."""
@@ -116,7 +119,7 @@ class Flow:
 
     def fresh(self) -> bool:
         """Whether the store is fresh now."""
-        since_s = time.monotonic() - FRESH_S
+        since_s = time.monotonic() - self._fresh_s
         with self._lock:
             sampled = all(one.moments and one.sampled(since_s) for one in self._watched.values())
         return sampled and self.age_s() <= self._fresh_s
@@ -124,6 +127,16 @@ class Flow:
     def _caught_up(self, since_s: float) -> bool:
         with self._lock:
             return all(one.caught_up(since_s) for one in self._watched.values())
+
+    def settle(self, within_s: float) -> None:
+        """Wait until the store is fresh for the first time."""
+        began_s = time.monotonic()
+
+        def fresh() -> bool:
+            self._fresh_s = max(FRESH_S, (time.monotonic() - began_s - STARTED_S) / 10)
+            return self.fresh()
+
+        eventually(fresh, within_s, "a steady flow of frames into the store")
 
     def watch(self, seconds: float) -> None:
         """Note the longest age of some seconds without a fault."""

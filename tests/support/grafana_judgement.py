@@ -153,8 +153,9 @@ def _alarms(now_ns: int) -> list[Transition]:
         (What.RAISED, Alarm(sensor.key), sensor, 8 * HOUR_NS, "", ""),
         (What.ACKNOWLEDGED, sensor, seen, 7 * HOUR_NS, PERSON, "vu"),
     ]
+    into_hour = (now_ns - 5 * HOUR_NS) % HOUR_NS  # a dashboard counts by the hours of the clock
     for i in range(3):  # raises 40 s apart
-        since = 5 * HOUR_NS - i * 40 * SECOND_NS
+        since = 5 * HOUR_NS + into_hour - i * 40 * SECOND_NS
         steps += [
             (What.RAISED, over, gateway, since, "", ""),
             (What.RETURNED, gateway, over, since - 20 * SECOND_NS, "", ""),

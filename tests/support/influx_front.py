@@ -2,7 +2,7 @@
 
 `Token name:password` becomes a Basic account, a bucket a database, an error the JSON of 2.x. Everything else
 is passed on as it came. `fault` answers the next requests itself: a status, "silent" (takes the request and
-never answers), or None.
+never answers), or None. `silent` is how many requests it holds at this moment.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Front(ThreadingHTTPServer):
         self.behind = behind
         self.fault: int | str | None = None
         self.requests: list[str] = []
+        self.silent = 0
         self.released = threading.Event()
 
     @property
@@ -57,7 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append(parts.path)
         fault = self.server.fault
         if fault == "silent":
-            self.server.released.wait(60)
+            self.server.silent += 1
+            self.server.released.wait(100)
+            self.server.silent -= 1
             self.close_connection = True
             return
         if isinstance(fault, int) and parts.path != "/ping":

@@ -56,7 +56,7 @@ class Influxd:
             self.process = subprocess.Popen(
                 [program("influxd"), "-config", os.devnull], env=environment, stdout=log, stderr=log
             )
-        eventually(self._answers, 30, f"influxd on port {self.port}")
+        eventually(self._answers, 60, f"influxd on port {self.port}")
         if not administrator:
             return
         # The first account is made without one; on a later start it is there, and this is refused.
@@ -94,7 +94,7 @@ class Influxd:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(self.url + "/ping", timeout=1) as answer:
+            with urllib.request.urlopen(self.url + "/ping", timeout=10) as answer:
                 return bool(answer.status == 204)
         except OSError:
             return False

@@ -68,7 +68,7 @@ def listened(source: Source) -> Iterator[Listened]:
         yield heard
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive(), "the source did not end after its stop"
     if heard.error is not None:
         raise heard.error

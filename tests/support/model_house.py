@@ -37,6 +37,8 @@ class House:
     events: list[Transition] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     clock_s: float = 0.0
+    load_s: float = 60.0
+    """What a model may take to be loaded: real seconds, for it is done in a thread."""
 
     def __post_init__(self) -> None:
         self.open()
@@ -52,7 +54,7 @@ class House:
             self.folder / "records.sqlite",
             Seen(self.watch.watching, standings),
             load,
-            load_s=0.3,
+            load_s=self.load_s,
             monotonic_s=lambda: self.clock_s,
         )
         self.keeper = ModelKeeper(self.loader, self.watch, self.records, troubles=troubles)

@@ -29,7 +29,7 @@ def palier(port: int, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,
         check=False,
     )
 
@@ -44,13 +44,13 @@ class Asker:
     def write(self, told: object, *, retain: bool = False) -> None:
         """One message on the topic of commands: JSON, or bytes as they are."""
         data = told if isinstance(told, bytes) else json.dumps(told).encode()
-        self._client.publish("palier/v1/usine/command", data, qos=1, retain=retain).wait_for_publish(10)
+        self._client.publish("palier/v1/usine/command", data, qos=1, retain=retain).wait_for_publish(30)
 
     def ask(self, told: object) -> dict[str, Any]:
         """The reply to this command."""
         n = len(self.replies)
         self.write(told)
-        eventually(lambda: len(self.replies) > n, 10, "a reply")
+        eventually(lambda: len(self.replies) > n, 30, "a reply")
         return self.replies[n]
 
 
@@ -69,7 +69,7 @@ def asking(port: int) -> Iterator[Asker]:
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:
-        assert listening.wait(10)
+        assert listening.wait(60)
         yield asker
     finally:
         client.disconnect()

@@ -29,7 +29,7 @@ def running_page(app: Starlette, port: int = 0, config: uvicorn.Config | None = 
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="page")
         thread.start()
         try:
-            eventually(lambda: server.started, 10, "the page's server")
+            eventually(lambda: server.started, what="the page's server")
             scheme = "https" if config.is_ssl else "http"
             yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
         finally:
@@ -44,7 +44,7 @@ def page_client(app: Starlette) -> Iterator[httpx.Client]:
     with (
         running_page(app) as address,
         httpx.Client(
-            base_url=address, headers={"accept-language": "en-US,en;q=0.9"}, trust_env=False
+            base_url=address, headers={"accept-language": "en-US,en;q=0.9"}, trust_env=False, timeout=30
         ) as client,
     ):
         yield client

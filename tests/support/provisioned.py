@@ -37,7 +37,7 @@ class ProvisionedBroker:
         """SIGHUP, and wait until it has read its files again."""
         before = self._reloads()
         self.process.send_signal(signal.SIGHUP)
-        eventually(lambda: self._reloads() > before, 5, "mosquitto's reload")
+        eventually(lambda: self._reloads() > before, 60, "mosquitto's reload")
 
     def _reloads(self) -> int:
         return self.log.read_text().count("Reloading config")
@@ -63,7 +63,7 @@ def provisioned_broker(
     )
     process = subprocess.Popen([mosquitto_path(), "-c", conf], stderr=subprocess.DEVNULL)
     try:
-        eventually(lambda: answers(port), 10, f"mosquitto on port {port}")
+        eventually(lambda: answers(port), 60, f"mosquitto on port {port}")
         yield ProvisionedBroker(folder, port, log, process)
     finally:
         process.kill()
@@ -85,14 +85,14 @@ class Account:
     def may_publish(self, topics: Iterable[str]) -> set[str]:
         """The topics that the broker did not refuse (MQTT 5 tells; 3.1.1 drops without a word)."""
         sent = {self.client.publish(topic, b"x", qos=1).mid: topic for topic in topics}
-        eventually(lambda: self.acks.keys() >= sent.keys(), 10, "every PUBACK")
+        eventually(lambda: self.acks.keys() >= sent.keys(), 60, "every PUBACK")
         return {topic for mid, topic in sent.items() if not self.acks[mid].is_failure}
 
     def subscribe(self, *topics: str, qos: int = 1) -> None:
         """Subscribe and wait for the answer: mosquitto grants it, and filters what it delivers."""
         self.subscribed = False
         self.client.subscribe([(topic, qos) for topic in topics])
-        eventually(lambda: self.subscribed, 10, "SUBACK")
+        eventually(lambda: self.subscribed, 60, "SUBACK")
 
 
 @contextmanager
@@ -121,7 +121,7 @@ def connected(
         client.connect("localhost", broker.port, keepalive)
         stack.callback(_stop, client)
         client.loop_start()
-        eventually(lambda: account.connected or account.refusal, 10, "CONNACK")
+        eventually(lambda: account.connected or account.refusal, 60, "CONNACK")
         yield account
 
 

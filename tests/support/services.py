@@ -105,7 +105,7 @@ class Mosquitto:
         self.process = subprocess.Popen(
             [mosquitto_path(), "-c", conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        eventually(lambda: answers(self.port), 10, f"mosquitto on port {self.port}")
+        eventually(lambda: answers(self.port), 30, f"mosquitto on port {self.port}")
 
     def kill(self) -> None:
         if self.process is not None:
@@ -118,8 +118,8 @@ class Mosquitto:
 def running_mosquitto(folder: Path) -> Iterator[Mosquitto]:
     """A mosquitto for the length of the block."""
     broker = Mosquitto(folder, free_port())
-    broker.start()
     try:
+        broker.start()
         yield broker
     finally:
         broker.kill()

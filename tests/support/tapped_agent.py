@@ -85,6 +85,6 @@ class Agent:
 def complete(agent: Agent, host: FakeHost, count: int) -> None:
     """Every frame once in the store, and the outbox knows it."""
     everything = ranges.merge([(1, count)])
-    eventually(lambda: host.seqs_of("ab" * 8) == everything, 30, f"{count} frames at the host")
-    eventually(lambda: agent.outbox.pending() == (), 10, "an empty outbox")
+    eventually(lambda: host.seqs_of("ab" * 8) == everything, 60, f"{count} frames at the host")
+    eventually(lambda: agent.outbox.pending() == (), 30, "an empty outbox")
     assert not host.errors

@@ -71,12 +71,12 @@ def traced(pid: int, trace: Path) -> Iterator[None]:
     ]
     tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        eventually(lambda: _is_traced(pid) or tracer.poll() is not None, 10, "strace at the process")
+        eventually(lambda: _is_traced(pid) or tracer.poll() is not None, 60, "strace at the process")
         if tracer.poll() is not None:
             pytest.skip("strace may not look at a process here: run as root, in a container with SYS_PTRACE")
         yield
         tracer.send_signal(signal.SIGINT)
-        tracer.wait(10)
+        tracer.wait(60)
     finally:
         if tracer.poll() is None:
             tracer.kill()

@@ -35,7 +35,7 @@ from tests.support.waiting import eventually
 RATE = 20.0
 FS, HZ = 4096.0, 160.0
 START_NS = 1_790_000_000 * 10**9
-ONSET_S = 65.0  # of the sensor's own time: the H blocks are far from it
+NEVER_NS = 2 * START_NS
 SENSOR = Sensor("pompe", "p1", ("h", "a"), FS, (1e-3, 1e-3), "g")
 
 PLANT = """
@@ -71,13 +71,13 @@ samples = 16384
 
 
 class Endless:
-    """A sensor of one tone, 1 mm/s RMS and from the onset on 14, cut by the plan."""
+    """A sensor of one tone, 1 mm/s RMS and from the onset on 14, cut by the plan. `shake` is the onset."""
 
     def __init__(self, clock: PlantClock) -> None:
         self.clock = clock
-        self.plan = read_plan({}, SENSOR, 1500.0)
+        self.plan = read_plan({"h_every_s": 86_400.0}, SENSOR, 1500.0)  # none of its own after the first two
         self.given: list[Frame] = []
-        self.onset_ns = 0
+        self.began_ns, self.onset_ns = 0, NEVER_NS
         self._told: Callable[[str], Standing] = lambda _machine: Standing()
 
     def devices(self) -> tuple[Device, ...]:
@@ -89,23 +89,28 @@ class Endless:
     def frames(self, stop: threading.Event) -> Iterator[Frame]:
         acquisition = Acquisition(self.plan, SENSOR, lambda: self._told("pompe"))
         began_ns, done = self.clock.now_ns(), 0
-        self.onset_ns = began_ns + round(ONSET_S * 1e9)
+        self.began_ns = began_ns
         while not stop.wait(0.01):
             n = int((self.clock.now_ns() - began_ns) / 1e9 * FS) - done
-            for cut in acquisition.feed(_samples(done, n), done):
+            onset_s = (self.onset_ns - began_ns) / 1e9
+            for cut in acquisition.feed(_samples(done, n, onset_s), done):
                 start_ns = began_ns + round(cut.first_sample / FS * 1e9)
                 for frame in frames_of(cut, SENSOR, start_ns=start_ns, fs_hz=FS, speed_rpm=1500.0):
                     self.given.append(frame)
                     yield frame
             done += n
 
+    def shake(self) -> None:
+        """From half a minute on, and after the H blocks of the beginning."""
+        self.onset_ns = max(self.clock.now_ns(), self.began_ns + 35 * 10**9) + 30 * 10**9
+
     def waveforms(self) -> list[Waveform]:
         return [frame for frame in self.given if isinstance(frame, Waveform)]
 
 
-def _samples(first: int, n: int) -> np.ndarray:
+def _samples(first: int, n: int, onset_s: float) -> np.ndarray:
     t = (first + np.arange(n)) / FS
-    mm_s = np.where(t < ONSET_S, 1.0, 14.0)
+    mm_s = np.where(t < onset_s, 1.0, 14.0)
     g = mm_s * np.sqrt(2) * 2 * np.pi * HZ / 9806.65 * np.sin(2 * np.pi * HZ * t)
     noise = np.random.default_rng(first).normal(0, 5, (2, n))
     return np.asarray((g / 1e-3 + noise).round(), np.int16)
@@ -148,17 +153,20 @@ def test_a_danger_is_raised_within_90_s_and_the_gateway_samples_more(
         eventually(data.records.exists, 30, "the ingest")
         agent.start()
         eventually(lambda: agent.word.standing("pompe").limits == {"p1/h": 7.6}, 30, "the limits")
-        eventually(lambda: _alarms(data), 30, "the alarm")
-        late_s = (clock.now_ns() - source.onset_ns) / 1e9
-        assert late_s <= 90, f"{late_s:.0f} s after the onset"
+        source.shake()
+        eventually(lambda: _alarms(data), 60, "the alarm")
         (alarm,) = _alarms(data)
+        # By the time of the reading that raised it: how long the machine here is about that is in no plant.
+        late_s = (alarm.raised_ns - source.onset_ns) / 1e9
+        assert 0 < late_s <= 90, f"{late_s:.0f} s after the onset"
         assert (alarm.key.id, alarm.level) == ("pompe/p1/vibration", Level.DANGER)
         before = [frame for frame in source.waveforms() if frame.end_ns > source.onset_ns]
         assert all(frame.samples.shape[1] <= FS for frame in before)  # no H block spoke: the readings did
-        eventually(lambda: agent.word.standing("pompe").attention, 10, "the host's attention")
-        eventually(lambda: len(_long(source)) >= 2, 30, "two H blocks more")
+        eventually(lambda: agent.word.standing("pompe").attention, 30, "the host's attention")
+        heeded_ns = clock.now_ns()
+        eventually(lambda: len(_long(source)) >= 2, 60, "two H blocks more")
         first, second = (frame.start_ns for frame in _long(source)[:2])
-        assert first - alarm.raised_ns < 65e9
+        assert first - heeded_ns < 65e9
         assert second - first == pytest.approx(60e9, abs=1e9)
         (same,) = _alarms(data)
         assert (same.key, same.raises) == (alarm.key, 1)
@@ -169,7 +177,7 @@ def test_a_danger_is_raised_within_90_s_and_the_gateway_samples_more(
     finally:
         agent.stop()
         ingest.send_signal(signal.SIGKILL)
-        ingest.wait(timeout=10)
+        ingest.wait(timeout=60)
 
 
 def _long(source: Endless) -> list[Waveform]:

@@ -14,9 +14,10 @@ from tests.support.browsing import DRAWN, chromium, opened
 from tests.support.services import free_port
 from tests.support.waiting import eventually
 
-FIRST_VALUES_MS = 40_000  # two loaded cores; alone it takes some ten seconds
+FIRST_VALUES_MS = 120_000  # two loaded cores; alone it takes some ten seconds
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("broker", ["auto", pytest.param("iotcore", marks=pytest.mark.long)])
 def test_five_live_tiles_a_trend_that_moves_and_no_other_host(broker: str, tmp_path: Path) -> None:
     port = free_port()
@@ -33,18 +34,18 @@ def test_five_live_tiles_a_trend_that_moves_and_no_other_host(broker: str, tmp_p
             with opened(browser) as (page, seen):
                 page.goto(f"http://127.0.0.1:{port}/")
                 expect(page.locator(".tile")).to_have_count(5)
-                expect(page.locator(".tile .figure", has_text="mm/s")).to_have_count(
-                    5, timeout=FIRST_VALUES_MS
-                )
+                # Not five values: half a minute after the start a sensor freezes, and its machine has none.
+                live = page.locator(".tile time.age[data-form='ago']")
+                expect(live).to_have_count(5, timeout=FIRST_VALUES_MS)
                 page.locator(".tile[data-machine='V-301']").click()
                 page.wait_for_function(
                     "() => !!document.querySelector('#trend canvas')", timeout=FIRST_VALUES_MS
                 )
                 first = page.evaluate(DRAWN, "trend")
-                eventually(lambda: page.evaluate(DRAWN, "trend") != first, 30, "a trend that has moved")
+                eventually(lambda: page.evaluate(DRAWN, "trend") != first, 90, "a trend that has moved")
                 assert seen.hosts == {f"127.0.0.1:{port}"}
         finally:
             demo.send_signal(signal.SIGINT)
-            demo.communicate(timeout=30)
+            demo.communicate(timeout=90)
     assert demo.returncode == 0
     assert any(f"http://127.0.0.1:{port}/" in line for line in said), said

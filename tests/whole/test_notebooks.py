@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -55,7 +56,9 @@ def test_its_links_lead_somewhere(path: Path) -> None:
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One simulated past for all notebooks, and for all workers: it takes half a minute to make."""
-    folder = tmp_path_factory.getbasetemp().parent / f"palier-{HISTORY}-{RECORDS.version}"
+    mine = tmp_path_factory.getbasetemp()
+    shared = mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine  # never one of a run before this
+    folder = shared / f"palier-{HISTORY}-{RECORDS.version}"
     try:
         folder.with_suffix(".lock").mkdir()
     except FileExistsError:
