@@ -128,6 +128,8 @@ STATUS = messages.GatewayStatus(
     answer_version=7,
     answer="taken",
     answer_sentence="",
+    problem_codes=("",),
+    note_codes=(),
 )
 
 
