@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from .wire.letters import REPLACEMENT
 from .wire.said import SEVERAL, WHY, Coded, read_code
 
 if TYPE_CHECKING:
@@ -24,7 +23,9 @@ def told_texts(
 
 
 def told_text(sentence: str, code: str | None, words: Catalogue) -> str:
-    """One sentence. A code that this version does not know, or that lacks a parameter, is as none."""
+    """One sentence. A code that this version does not know, also inside another, is as none; so is one that
+    lacks a parameter.
+    """
     coded = read_code(code) if code else None
     found = None if coded is None else _text(coded, words)
     return found or quoted(sentence, words)
@@ -38,7 +39,12 @@ def quoted(text: str, words: Catalogue) -> str:
 
 
 def _text(coded: Coded, words: Catalogue) -> str | None:
-    params = {name: _param(name, value, words) for name, value in coded.params.items()}
+    params: dict[str, str] = {}
+    for name, value in coded.params.items():
+        text = _param(name, value, words)
+        if text is None:
+            return None
+        params[name] = text
     if coded.code == SEVERAL:
         return words.semicolon.join(params.values())
     key = f"{_TABLE}.{coded.code}"
@@ -50,9 +56,9 @@ def _text(coded: Coded, words: Catalogue) -> str | None:
         return None
 
 
-def _param(name: str, value: str | int | float | Coded, words: Catalogue) -> str:
+def _param(name: str, value: str | int | float | Coded, words: Catalogue) -> str | None:
     if isinstance(value, Coded):
-        return _text(value, words) or REPLACEMENT
+        return _text(value, words)
     if isinstance(value, str):
         return quoted(value, words) if name == WHY or name.isdigit() else value
     return words.number(value, 0 if float(value).is_integer() else 1)

@@ -37,6 +37,6 @@ def typeset(text: str, lang: str) -> str:
 class Typeset(Catalogue):
     """A catalogue for print: every sentence of it is typeset."""
 
-    def text(self, key: str, **params: object) -> str:
+    def text(self, key: str, /, **params: object) -> str:
         """The sentence of a key, typeset."""
         return typeset(super().text(key, **params), self.lang)

@@ -55,7 +55,7 @@ class Catalogue:
         """All keys, the same in every language."""
         return frozenset(self._text)
 
-    def text(self, key: str, **params: object) -> str:
+    def text(self, key: str, /, **params: object) -> str:
         """The sentence of a key, with `{name}` filled from `params`.
 
         A key nobody wrote is shown as it is: a page with one odd word serves better than no page.

@@ -10,7 +10,6 @@ Only the standard library: a running agent imports this.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +28,9 @@ MAX_CODE: Final = 1200
 
 MAX_DEPTH: Final = 4
 
+LARGEST: Final = 2.0**63
+"""Of the numbers in a code: no gateway counts further, and more digits would fill a page."""
+
 
 class Said(str):
     """An English sentence that knows what it was made of. Cut or put together otherwise it is plain text."""
@@ -41,7 +43,7 @@ class Said(str):
         return self
 
 
-def said(code: str, **params: str | int | float) -> Said:
+def said(code: str, /, **params: str | int | float) -> Said:
     """The sentence of a code. KeyError for one that there is not."""
     return _made(SENTENCES[code].format(**params), code, params)
 
@@ -126,8 +128,8 @@ def _read(told: object, depth: int) -> Coded:
             found[name] = _read(value, depth - 1)
         elif isinstance(value, str):
             found[name] = shown(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
             found[name] = value
         else:
-            raise ValueError(f"{name} must be a text, a finite number or a code")
+            raise ValueError(f"{name} must be a text, a number up to {LARGEST:g} or a code")
     return Coded(code, found)

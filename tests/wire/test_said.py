@@ -111,11 +111,22 @@ def test_somebody_else_s_words_are_quoted_as_they_came() -> None:
         '["of_tomorrow",{"a":1}]',
         '["source_says",{"why":"a parameter is missing"}]',
         '["source_hangs",{"source":"a","seconds":1e999}]',
+        '["source_hangs",{"source":"a","seconds":1' + "0" * 400 + "}]",
+        '["no_answer",{"a":1,"b":[]}]',
+        '["source_says",{"source":"a","why":["of_tomorrow",{"a":1}]}]',
+        '["several",{"0":["of_tomorrow",{"a":1}],"1":["no_answer",{}]}]',
     ],
 )
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_a_code_that_is_none_leaves_the_sentence(told: str, lang: str) -> None:
     assert "the sentence" in told_text("the sentence", told, Catalogue(lang))
+
+
+def test_a_parameter_may_have_any_name() -> None:
+    """Names of the functions that it goes through, too."""
+    told = json.dumps(["no_answer", {"key": "a", "self": "b", "code": "c"}])
+    assert told_text("the sentence", told, Catalogue("fr")) == "pas de réponse"
+    assert isinstance(again("no answer", told), Said)
 
 
 def test_what_turns_the_reading_around_is_not_printed() -> None:
