@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import math
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -68,6 +68,7 @@ _HZ: Final = {"spectral_centroid_hz": 1.0}
 
 _ORDERS: Final = np.array([spec.needs == ("speed",) and spec.degree == 1 for spec in CATALOGUE])
 _IS_SHAPE: Final = np.array([name in _SHAPES or name in _HZ for name in NAMES])
+_IS_CENTRE: Final = np.array([name in _HZ for name in NAMES])
 _COMPARED: Final = np.array(
     [
         (spec.degree == 1 and spec.needs in ((), ("speed",)))
@@ -100,6 +101,7 @@ _FLOORS: Final = np.array(
     ]
 )
 _RMS, _MEAN = NAMES.index("acceleration_rms_m_s2"), NAMES.index("mean_m_s2")
+_USABLE: Final = NAMES.index("acceleration_rms_usable_m_s2")
 
 Floats = npt.NDArray[np.float64]
 Place = tuple[str, str, str]
@@ -215,7 +217,8 @@ class Contradictions:
         """Compare the blocks of a batch with what is known of the same blocks. Raises Unavailable."""
         events: list[Transition] = []
         said: dict[str, list[GatewaySays]] = {}
-        for one in compared(entries, reader):
+        # All is read first: what is tried again must not be counted twice.
+        for one in list(compared(entries, reader)):
             if one.differences and self.allowance.ask(one.edge, now_ns) is Grant.TOLD:
                 events.append(one.event())
             if (word := self._word(one)) is not None:
@@ -241,26 +244,41 @@ class Contradictions:
 
 
 def compared(entries: Sequence[Scored], reader: Reader) -> Iterator[Compared]:
-    """Each block of a batch of which features and waveform are known now, in their order."""
-    here: dict[tuple[Place, int, bool], Scored] = {}
-    asked: defaultdict[Place, dict[int, bool]] = defaultdict(dict)
+    """Each block of a batch of which features and waveform are known now, in their order. Channels of a point
+    may come in frames of their own: each is compared with its own.
+    """
+    here: defaultdict[tuple[Place, int, bool], list[Scored]] = defaultdict(list)
+    asked: defaultdict[Place, list[Scored]] = defaultdict(list)
     pairs: list[tuple[Scored, Scored]] = []
     for entry in entries:
         if entry.work.id is None:
             continue
-        place, start_ns, told = _place(entry), entry.block.start_ns, isinstance(entry.block, Features)
-        other = here.get((place, start_ns, not told))
-        if other is not None:
-            pairs.append((entry, other) if told else (other, entry))
-        elif not entry.work.live:  # of what is newer than all of its point nothing can be there
-            asked[place][start_ns] = told
-        here.setdefault((place, start_ns, told), entry)
+        place, start_ns, told = _place(entry), entry.block.start_ns, _is_told(entry)
+        others = _sharing(here[place, start_ns, not told], entry)
+        if others:
+            pairs += [(entry, other) if told else (other, entry) for other in others[:1]]
+        # Of what is newer than all of its point nothing can be there; of two alike the first is taken.
+        elif not (entry.work.live or _sharing(here[place, start_ns, told], entry)):
+            asked[place].append(entry)
+        here[place, start_ns, told].append(entry)
     for features, waveform in pairs:
         yield _compare(_place(features), features.block.start_ns, _rows(features), _rows(waveform))
-    for place, starts in asked.items():
-        for start_ns, stored in _stored(place, starts, reader):
-            mine = _rows(here[place, start_ns, starts[start_ns]])
-            yield _compare(place, start_ns, *((mine, stored) if starts[start_ns] else (stored, mine)))
+    for place, some in asked.items():
+        held = _stored(place, some, reader)
+        for entry in some:
+            start_ns, told, mine = entry.block.start_ns, _is_told(entry), _rows(entry)
+            stored = {c: one for c, one in held.get((start_ns, not told), {}).items() if c in mine}
+            if stored:
+                yield _compare(place, start_ns, *((mine, stored) if told else (stored, mine)))
+
+
+def _is_told(entry: Scored) -> bool:
+    return isinstance(entry.block, Features)
+
+
+def _sharing(others: Iterable[Scored], entry: Scored) -> list[Scored]:
+    """Those with a channel that the entry has, too."""
+    return [other for other in others if not set(other.block.channels).isdisjoint(entry.block.channels)]
 
 
 def _place(entry: Scored) -> Place:
@@ -274,15 +292,17 @@ def _rows(entry: Scored) -> dict[str, _Told]:
 
 
 def _stored(
-    place: Place, starts: Mapping[int, bool], reader: Reader
-) -> Iterator[tuple[int, dict[str, _Told]]]:
-    """The other half of blocks that the historian holds, by channel; `starts` say which came as features.
+    place: Place, entries: Sequence[Scored], reader: Reader
+) -> dict[tuple[int, bool], dict[str, _Told]]:
+    """The other half of blocks that the historian holds, by channel, of each start and whether it is told.
 
     First whose rows they are: most late blocks are of gateways that send nothing twice, and of these one
     column is read.
     """
     site, machine, point = place
-    for run in _runs(sorted(starts)):
+    wanted = {(entry.block.start_ns, not _is_told(entry)) for entry in entries}
+    found: defaultdict[tuple[int, bool], dict[str, _Told]] = defaultdict(dict)
+    for run in _runs(sorted({start_ns for start_ns, _ in wanted})):
         which: dict[str, Any] = {
             "site": site,
             "machine": machine,
@@ -291,22 +311,18 @@ def _stored(
             "end_ns": run[-1] + 1,
         }
         held = reader.read("feature", ["frame"], **which)
-        wanted = {
-            start_ns
-            for start_ns, frame in zip(held.ts_ns.tolist(), held.columns.get("frame", ()), strict=True)
-            if frame and start_ns in starts and of_features(frame) is not starts[start_ns]
-        }
-        if not wanted:
+        halves = zip(held.ts_ns.tolist(), held.columns.get("frame", ()), strict=True)
+        if not any(frame and (start_ns, of_features(frame)) in wanted for start_ns, frame in halves):
             continue
         table = reader.read("feature", [*NAMES, "speed_rpm", "frame"], **which)
         values = np.column_stack([np.asarray(table.columns[name], dtype=np.float64) for name in NAMES])
         rpm = np.asarray(table.columns["speed_rpm"], dtype=np.float64)
-        found: defaultdict[int, dict[str, _Told]] = defaultdict(dict)
         for i, start_ns in enumerate(table.ts_ns.tolist()):
-            if start_ns in wanted:
-                frame = str(table.columns["frame"][i] or "")
-                found[start_ns][table.channel[i]] = _Told(values[i], float(rpm[i]), frame)
-        yield from found.items()
+            frame = str(table.columns["frame"][i] or "")
+            half = start_ns, of_features(frame)
+            if frame and half in wanted:
+                found[half][table.channel[i]] = _Told(values[i], float(rpm[i]), frame)
+    return found
 
 
 def _runs(starts: Sequence[int]) -> Iterator[list[int]]:
@@ -343,6 +359,8 @@ def _differing(told: _Told, computed: _Told) -> Iterable[tuple[int, float]]:
         compared &= ~_ORDERS
     if max(a[_RMS], b[_RMS]) <= scale:  # of a channel that says nothing there is no shape either
         compared &= ~_IS_SHAPE
+    if not max(a[_USABLE], b[_USABLE]) > scale:  # all of the spectrum is rounding: it has no centre
+        compared &= ~_IS_CENTRE
     with np.errstate(invalid="ignore", divide="ignore"):
         size = np.abs(a - b) / allowed
     return [(int(i), float(size[i])) for i in np.flatnonzero(compared & (np.abs(a - b) > allowed))]

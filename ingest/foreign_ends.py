@@ -32,6 +32,7 @@ class Ends:
 
     def __init__(self) -> None:
         self._allowance = Allowance(EVENTS_PER_HOUR)
+        self._newest_ns = 0  # never ahead of the plant: hours go on with it, whatever times a node tells
 
     def of(self, work: WorkFrame, speeds: Speeds) -> tuple[Transition, ...]:
         """The values that were in force, or unknown since the start, and are over with this frame."""
@@ -44,7 +45,8 @@ class Ends:
             key = f"{work.site}/{readings.machine}/{channel}"
             if not (ends and speeds.holds(work.site, readings.machine, channel, ts_ns)):
                 continue
-            if self._allowance.ask(key, ts_ns) is Grant.TOLD:
+            self._newest_ns = max(self._newest_ns, ts_ns)
+            if self._allowance.ask(key, self._newest_ns) is Grant.TOLD:
                 found.append(_event(work.site, readings.machine, channel, ts_ns))
         return tuple(found)
 

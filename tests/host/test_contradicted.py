@@ -153,6 +153,18 @@ def test_beside_gravity_a_small_level_is_rounding(plant: Plant, tmp_path: Path) 
         assert commit(one, work(2, block, live=False)).events == ()
 
 
+def test_of_rounding_alone_there_is_no_centre(plant: Plant, tmp_path: Path) -> None:
+    """A tone that lies above what the filter leaves usable: below it, each processor rounds otherwise."""
+    tone = 10.0 * np.sin(2 * np.pi * 0.41 * np.arange(25_600))
+    block = Waveform("pompe", "p1", ("h",), tone.astype("<f4")[None], (1.0,), ("m/s²",), 25_600.0, T0)
+    told = features_of(block)
+    values = told.values.copy()
+    values[0, told.names.index("spectral_centroid_hz")] *= 1.06
+    with host(plant, tmp_path) as (one, _):
+        commit(one, work(1, replace(told, values=values)))
+        assert commit(one, work(2, block, live=False)).events == ()
+
+
 def many(plant: Plant, folder: Path, n: int) -> list[Found]:
     """A gateway of which every block contradicts."""
     with host(plant, folder) as (one, _):
@@ -211,6 +223,61 @@ def test_a_store_that_fails_in_between_takes_nothing_back(plant: Plant, tmp_path
 
         kept = stores.historian.read("event", ["kind"], site="usine", machine="pompe").columns["kind"]
         assert list(kept).count("contradiction") == 1
+
+
+def test_channels_that_came_in_frames_of_their_own_are_compared_each_with_its_own(
+    plant: Plant, tmp_path: Path
+) -> None:
+    """The waveform of `h` is there, of `v` are features: the waveform of `v` follows."""
+    h = waveform(T0)
+    v = replace(h, channels=("v",))
+    with host(plant, tmp_path) as (one, _):
+        commit(one, work(1, h), work(2, halved(features_of(v)), live=False))
+        found = commit(one, work(3, v, live=False))
+        (event,) = found.events
+        assert [word.edge for word in found.said] == [EDGE]
+    assert (detail(event)["gateway"], detail(event)["features"]) == (EDGE, f"features:{EDGE}:{EPOCH}:2")
+    assert {difference["channel"] for difference in detail(event)["differences"]} == {"v"}
+
+
+def test_channels_in_frames_of_their_own_are_told_apart_in_one_batch(plant: Plant, tmp_path: Path) -> None:
+    h = waveform(T0)
+    v = replace(h, channels=("v",))
+    told_h, told_v = features_of(h), halved(features_of(v))
+    with host(plant, tmp_path) as (one, _):
+        late = [work(n, frame, live=False) for n, frame in ((2, told_v), (3, h), (4, v))]
+        (event,) = commit(one, work(1, told_h), *late).events
+    assert (detail(event)["features"], detail(event)["waveform"]) == (
+        f"features:{EDGE}:{EPOCH}:2",
+        f"{EDGE}:{EPOCH}:4",
+    )
+
+
+def test_a_store_that_fails_in_reading_counts_nothing_twice(plant: Plant, tmp_path: Path) -> None:
+    """It is down while the second point is looked up; the batch is tried again."""
+    p1 = waveform(T0)
+    fan = noisy(0, 1.0)
+    with host(plant, tmp_path) as (one, stores):
+        commit(one, work(1, halved(features_of(p1))), work(2, halved(features_of(fan))))
+        attempt = one.begin(batch(work(3, p1, live=False), work(4, fan, live=False)))
+        one.compute(attempt)
+        one.keep(attempt)
+        historian, down = one._stores.historian, True
+
+        class Fails:
+            write = historian.write
+
+            def read(self, *which: Any, **bounds: Any) -> Any:
+                if down and bounds["machine"] == fan.machine:
+                    raise Unavailable("away")
+                return stores.historian.read(*which, **bounds)
+
+        one._stores = replace(one._stores, historian=Fails())  # type: ignore[arg-type]
+        with pytest.raises(Unavailable):
+            one.store(attempt)
+        down = False
+        one.store(attempt)
+        assert (one.contradictions.blocks, len(attempt.found.events)) == (2, 2)
 
 
 def test_live_blocks_ask_the_store_for_nothing(plant: Plant) -> None:

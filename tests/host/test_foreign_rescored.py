@@ -143,3 +143,13 @@ def test_an_end_is_an_event_once_and_ends_are_bounded(host: HostAtHand, plc: Plc
         host.link_s += 1
         bad(plc)
     assert len(host.stores.records.transitions(0, ENDED)) == EVENTS_PER_HOUR
+
+
+def test_ends_that_are_told_ever_further_back_are_bounded_too(host: HostAtHand, plc: PlcGateway) -> None:
+    plc.born()
+    host.link_s += 1
+    now_ms = host.now.plant_ns // 10**6
+    for hours in range(1, 2 * EVENTS_PER_HOUR):
+        at_ms = now_ms - hours * 3_600_000
+        plc.say("Pompe", {"Palier": 70.0}, at_ms=at_ms, properties={"Quality": QUALITY_BAD})
+    assert len(host.stores.records.transitions(0, ENDED)) == EVENTS_PER_HOUR
