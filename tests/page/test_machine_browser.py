@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from palier.clock import PlantClock
 from palier.historian.sqlite import SqliteHistorian
@@ -70,6 +70,36 @@ def test_every_chart_is_drawn_once_it_is_looked_at_and_says_the_same_in_words(
         expect(page.locator("#sensor-table table")).to_be_visible()
         expect(page.locator("#flags li")).to_have_count(4)
         assert seen.hosts == {address.split("/")[2]}
+
+
+FRAMES = "() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))"
+"""What a page does before it draws the second picture from now."""
+
+
+def test_no_chart_is_drawn_between_press_and_release_and_moves_what_is_pressed(
+    browser: Browser, address: str
+) -> None:
+    with opened(browser, viewport={"width": 800, "height": 600}) as (page, _):
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/families/speed*", hold)
+        with page.expect_request("**/families/speed*"):
+            page.goto(f"{address}?range=30d")
+            page.locator("#speed").scroll_into_view_if_needed()
+        pressed = page.locator("#spectrum-log")
+        pressed.scroll_into_view_if_needed()
+        pressed.hover()
+        page.mouse.down()
+        with page.expect_event("requestfinished"):
+            held[0].continue_()
+        page.evaluate(FRAMES)
+        assert not page.evaluate(IS_DRAWN, "speed")
+        page.mouse.up()
+        expect(pressed).to_have_attribute("aria-pressed", "true")
+        page.wait_for_function(IS_DRAWN, arg="speed")
 
 
 def test_the_spectrum_changes_its_scale_its_axis_and_its_kind(browser: Browser, address: str) -> None:

@@ -1,7 +1,7 @@
 // Forms that ask the ingest for something. What is then shown of an alarm comes from the stream, which reads
 // the records: nothing is assumed here. Without this script the forms work by themselves, a page later.
 
-import { settings, words } from "./live.js";
+import { released, settings, words } from "./live.js";
 
 const said = document.getElementById("said");
 
@@ -77,6 +77,7 @@ document.addEventListener("submit", async (submitted) => {
   button?.setAttribute("aria-busy", "true");
   try {
     const told = await send(form, button);
+    await released(); // what it says moves what stands below it
     say(told.outcome, told.sentence);
     after(form, told);
     if (told.outcome === "unsigned") {

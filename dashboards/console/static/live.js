@@ -136,8 +136,8 @@ async function lookForSession() {
   document.getElementById("main").prepend(note);
 }
 
-// An element that is drawn anew between press and release loses its click: news wait for the release. Not for ever,
-// for a press may end where no page hears of it.
+// An element that is drawn anew or moves between press and release loses its click: what changes the page waits for
+// the release. Not for ever, for a press may end where no page hears of it.
 const PRESS_MS = 5000;
 
 let held = null; // the timer of a press that lasts
@@ -155,6 +155,9 @@ function release() {
 
 addEventListener("pointerdown", (press) => { if (press.button === 0) hold(PRESS_MS); }, true);
 for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => hold(0), true); // the click comes first
+
+/** At once, or after the press that lasts. */
+export const released = () => (held === null ? Promise.resolve() : new Promise((go) => waiting.push(go)));
 
 /** Follow the stream; `handlers` maps names of events to functions of their data. */
 export function follow(handlers) {
@@ -192,4 +195,4 @@ export function showBanner(html) {
 }
 
 tick();
-setInterval(tick, 1000);
+setInterval(() => released().then(tick), 1000); // an age that takes another line moves what stands below it

@@ -5,7 +5,7 @@ import "./acts.js";
 import { Frame, day, figure, known } from "./charts.js";
 import { drawFamily, drawFan, drawResidual, drawTrend, sayTrend } from "./charts_trends.js";
 import { drawWave } from "./charts_wave.js";
-import { follow, plantNow, settings, time, words } from "./live.js";
+import { follow, plantNow, released, settings, time, words } from "./live.js";
 import { comparedTable, fill, flagItems, peaksTable, saySpectrum, sensorTable } from "./machine_tables.js";
 import { Spectrum } from "./spectrum.js";
 import { Waterfall } from "./waterfall.js";
@@ -29,7 +29,9 @@ async function ask(what, query = {}) {
   url.search = new URLSearchParams({ ...settings.query, ...query }).toString();
   const answer = await fetch(url, { headers: { accept: "application/json" } });
   if (!answer.ok) throw new Error(`${what}: ${answer.status}`);
-  return answer.json();
+  const given = await answer.json();
+  await released(); // a chart that is drawn moves what stands below it
+  return given;
 }
 
 const window_ = () => ({ range: settings.range, ...(end === null ? {} : { end: Math.round(end) }) });
