@@ -141,7 +141,9 @@ def test_names_are_told_in_one_spelling() -> None:
     assert host_name("FD00:0::5") == "fd00::5"
 
 
-@pytest.mark.parametrize("content", [b"", b"x", AUTHORITY_KEY, AUTHORITY[:200]])
+@pytest.mark.parametrize(
+    "content", [b"", b"x", AUTHORITY_KEY, AUTHORITY[:200]], ids=["nothing", "a letter", "a key", "a part"]
+)
 def test_what_is_no_certificate_is_told_so_without_its_content(content: bytes) -> None:
     with pytest.raises(CertificateError, match=r"^is not a certificate in PEM$"):
         facts(content)
